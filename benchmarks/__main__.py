@@ -87,8 +87,8 @@ def _options() -> argparse.Namespace:
 def _commit() -> str:
     """Return the checked-out commit; a `+` means that tracked files have uncommitted changes."""
     command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    return ended.stdout.strip() or "unknown"
+    completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return completed.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from typing import Any
 
 import psycopg
 
-from cryptoassets.coincap_server.exchange import HttpAnswer, Request
+from cryptoassets.coincap_server.exchange import HttpResponse, Request
 from cryptoassets.coincap_server.server import make_server
 from cryptoassets.coincap_server.service import Service
 from cryptoassets.coincap_server.sources import simulated_source
@@ -55,11 +55,11 @@ class AnonymousService:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    def answer(self, request: Request) -> HttpAnswer:
+    def answer(self, request: Request) -> HttpResponse:
         """Answer the request without the identifying header."""
         wire = self._service.answer(request)
         kept = {name: text for name, text in wire.headers.items() if "Source" not in name}
-        return HttpAnswer(wire.status, wire.body, kept, wire.transfer_fault)
+        return HttpResponse(wire.status, wire.body, kept, wire.transfer_fault)
 
 
 def request_source(url: str, faults: list[dict[str, Any]] | None = None) -> Any:
@@ -68,8 +68,8 @@ def request_source(url: str, faults: list[dict[str, Any]] | None = None) -> Any:
     method = "GET" if faults is None else "PUT"
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310 - loopback
-    with urllib.request.urlopen(request) as answer:  # noqa: S310 - loopback
-        return json.load(answer)
+    with urllib.request.urlopen(request) as response:  # noqa: S310 - loopback
+        return json.load(response)
 
 
 def backfill(environment: dict[str, str], *arguments: str) -> subprocess.Popen[bytes]:

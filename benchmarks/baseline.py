@@ -41,7 +41,7 @@ def _run(command: list[str], folder: Path) -> None:
     unset = {"VIRTUAL_ENV", "PYTHONPATH", "MAKEFLAGS", "MAKELEVEL", "UV_PROJECT_ENVIRONMENT"}
     environment = {name: value for name, value in os.environ.items() if name not in unset}
     path = f"{ROOT / '.uv' / 'bin'}:{environment.get('PATH', '')}"
-    ended = subprocess.run(
+    completed = subprocess.run(
         command,
         cwd=folder,
         env={**environment, "PATH": path},
@@ -49,8 +49,8 @@ def _run(command: list[str], folder: Path) -> None:
         text=True,
         check=False,
     )
-    if ended.returncode != 0:
+    if completed.returncode != 0:
         raise BenchError(
-            f"{' '.join(command)} failed in {folder}: {ended.stderr[-1500:]}. Cases that compare "
-            f"with {COMMIT} need a clone that contains this commit"
+            f"{' '.join(command)} failed in {folder}: {completed.stderr[-1500:]}. Cases that "
+            f"compare with {COMMIT} need a clone that contains this commit"
         )

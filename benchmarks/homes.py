@@ -76,7 +76,7 @@ class Home:
         Raises:
             BenchError: the command failed.
         """
-        ended = subprocess.run(
+        completed = subprocess.run(
             [self.checkout.command, *arguments],
             env=self.environment,
             cwd=self.checkout.root,
@@ -86,12 +86,12 @@ class Home:
             check=False,
             timeout=3600,
         )
-        if ended.returncode != 0 and not may_fail:
+        if completed.returncode != 0 and not may_fail:
             raise BenchError(
                 f"{self.checkout.name}: cryptoassets {' '.join(arguments)} exited with "
-                f"{ended.returncode}: {ended.stdout[-2000:]}{ended.stderr[-2000:]}"
+                f"{completed.returncode}: {completed.stdout[-2000:]}{completed.stderr[-2000:]}"
             )
-        return ended.stdout
+        return completed.stdout
 
     def addresses(self) -> dict[str, str]:
         """Return the variables that `cryptoassets env` prints."""

@@ -69,7 +69,7 @@ def measure(
         "log": str(log),
         "seconds": seconds,
     }
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "benchmarks.supervisor"],
         input=json.dumps(task),
         cwd=_ROOT,
@@ -77,7 +77,7 @@ def measure(
         text=True,
         check=True,
     )
-    figures = json.loads(ended.stdout)
+    figures = json.loads(completed.stdout)
     code = figures.pop("code")
     output = log.read_text(errors="replace")
     if code != 0:

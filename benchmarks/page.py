@@ -78,7 +78,7 @@ def _case_sections(results: Results) -> Iterator[str]:
         lines += list(_table(case["ways"]))
         if case["figures"]:
             shown = (f"{n.replace('_', ' ')} {v:,.7g}" for n, v in case["figures"].items())
-            lines += ["", f"Other figures: {'; '.join(shown)}."]
+            lines += ["", f"Other measurements: {'; '.join(shown)}."]
         yield "\n".join([*lines, ""])
 
 
@@ -148,5 +148,5 @@ def _ratios_figure(results: Results) -> Figure | None:
     axes.axvline(1, color="black", linestyle="--", linewidth=0.8)
     axes.set_yticks(range(len(keys)), keys, fontsize=8)
     axes.invert_yaxis()
-    axes.set_xlabel("ratio divided by its limit; dashed line: must, short lines: goal")
+    axes.set_xlabel("share of the limit that is used; dashed line: must, short lines: goal")
     return figure

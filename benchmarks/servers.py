@@ -45,7 +45,7 @@ def fastest_server() -> Iterator[Server]:
     """Provide the server in BENCH_MONGO_URL, else one in Docker, else the product's own server."""
     named = os.environ.get(URL_VARIABLE)
     if named:
-        _await_answer(named)
+        _await_response(named)
         yield Server(named, f"the server in {URL_VARIABLE}")
         return
     _build_stand_in()
@@ -82,7 +82,7 @@ def _container() -> Iterator[Server]:
     try:
         published = _docker("port", name, "27017/tcp").split()[0]
         url = f"mongodb://{published}/"
-        _await_answer(url)
+        _await_response(url)
         ferretdb = _docker("exec", name, "sh", "-c", "command -v ferretdb || true").strip()
         yield Server(url, "FerretDB in Docker" if ferretdb else f"{IMAGE} in Docker")
     finally:
@@ -102,7 +102,7 @@ def _docker(*arguments: str) -> str:
     return ended.stdout if ended.returncode == 0 else ""
 
 
-def _await_answer(url: str) -> None:
+def _await_response(url: str) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while True:
         try:

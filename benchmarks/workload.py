@@ -16,7 +16,7 @@ from cryptoassets.coincap.protocol import iso_milliseconds
 
 Document = dict[str, Any]
 
-SECOND_ANSWERS = 1 / 99
+SECOND_RESPONSES = 1 / 99
 """Share of the prices for which a second response arrives 1.5 s later and supersedes the first.
 
 Second responses are 1 % of all documents.
@@ -35,8 +35,8 @@ EIGHT_FAULTS: tuple[tuple[str, Any], ...] = (
 )
 """Field and value of each kind of fault."""
 
-_ANSWER_TIME = timedelta(milliseconds=640)
-_SECOND_ANSWER_AFTER = timedelta(milliseconds=1500)
+_RESPONSE_TIME = timedelta(milliseconds=640)
+_SECOND_RESPONSE_AFTER = timedelta(milliseconds=1500)
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,14 @@ class Workload:
         return self.start + timedelta(hours=self.hours)
 
     @property
-    def second_answers_per_hour(self) -> int:
+    def second_responses_per_hour(self) -> int:
         """Number of prices per hour for which there are two responses."""
-        return round(self.coins * self.snapshots * SECOND_ANSWERS)
+        return round(self.coins * self.snapshots * SECOND_RESPONSES)
 
     @property
     def documents(self) -> int:
         """Number of documents."""
-        return self.hours * (self.coins * self.snapshots + self.second_answers_per_hour)
+        return self.hours * (self.coins * self.snapshots + self.second_responses_per_hour)
 
     def scaled(self, share: float) -> "Workload":
         """Return a smaller workload for trials: fewer snapshots and coins in the same hours."""
@@ -147,7 +147,7 @@ def snapshots(workload: Workload) -> Iterator[Snapshot]:
     step = timedelta(hours=1) / workload.snapshots
     prices_per_hour = range(workload.coins * workload.snapshots)
     for hour in range(workload.hours):
-        answered_twice = set(chance.sample(prices_per_hour, workload.second_answers_per_hour))
+        answered_twice = set(chance.sample(prices_per_hour, workload.second_responses_per_hour))
         for number in range(workload.snapshots):
             observed_at = _whole_milliseconds(
                 workload.start + timedelta(hours=hour) + step * number
@@ -155,13 +155,13 @@ def snapshots(workload: Workload) -> Iterator[Snapshot]:
             documents: list[Document] = []
             for index, coin in enumerate(coins):
                 prices[index] *= 1 + chance.gauss(0, 2e-4)
-                fetched_at = observed_at + _ANSWER_TIME
+                fetched_at = observed_at + _RESPONSE_TIME
                 payload = _maybe_broken(coin.payload(prices[index], chance), chance)
                 documents.append(document(coin.slug, observed_at, fetched_at, payload))
                 if number * workload.coins + index in answered_twice:
                     payload = coin.payload(prices[index] * (1 + 1e-5), chance)
                     payload = _maybe_broken(payload, chance)
-                    fetched_at += _SECOND_ANSWER_AFTER
+                    fetched_at += _SECOND_RESPONSE_AFTER
                     documents.append(document(coin.slug, observed_at, fetched_at, payload))
             yield Snapshot(fetch(observed_at, workload.coins), documents)
 
@@ -183,7 +183,7 @@ def fetch(observed_at: datetime, coins: int) -> Document:
     return {
         "_id": f"{iso_milliseconds(observed_at)}@0",
         "observed_at": observed_at,
-        "fetched_at": observed_at + _ANSWER_TIME,
+        "fetched_at": observed_at + _RESPONSE_TIME,
         "source": "simulator",
         "offset": 0,
         "coins_asked": coins,

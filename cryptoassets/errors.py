@@ -17,9 +17,9 @@ CryptoassetsError
       + CoinNotFoundError         404: this coin, or its history, does not exist
       + RateLimitedError          429 after all retries
       + SourceUnavailableError    5xx, timeout, connection reset or refused, after all retries
-      + MalformedAnswerError      a response that cannot be parsed, or is too large
-          + UnstorableAnswerError   MongoDB cannot store any part of the response unchanged
-      + EmptyAnswerError          a valid response without coins
+      + MalformedResponseError    a response that cannot be parsed, or is too large
+          + UnstorableResponseError  MongoDB cannot store any part of the response unchanged
+      + EmptyResponseError        a valid response without coins
       + PastPartitionError        a past hour without documents; CoinCap returns only current prices
   + StoreError                    a problem with MongoDB, Parquet or PostgreSQL
       + StoreUnavailableError     no connection, or a lost connection
@@ -104,7 +104,7 @@ class SourceUnavailableError(SourceError):
     is_retryable = True
 
 
-class MalformedAnswerError(SourceError):
+class MalformedResponseError(SourceError):
     """A response that cannot be parsed or is too large.
 
     Attributes:
@@ -122,13 +122,13 @@ class MalformedAnswerError(SourceError):
         self.body = body
 
 
-class UnstorableAnswerError(MalformedAnswerError):
+class UnstorableResponseError(MalformedResponseError):
     """The response is readable, but MongoDB cannot store any part of it unchanged."""
 
     is_retryable = False
 
 
-class EmptyAnswerError(SourceError):
+class EmptyResponseError(SourceError):
     """A valid response without coins. It counts as a failure, and nothing is stored."""
 
     is_retryable = True

@@ -53,22 +53,22 @@ def _refusal_of_socket(scope: Scope) -> WebSocketClose | None:
 def _refusal(scope: Scope) -> PlainTextResponse | None:
     headers, method = Headers(scope=scope), scope["method"]
     if is_from_another_origin(headers, method):
-        return _answer(HTTPStatus.FORBIDDEN, "Refused: sent by a page from another origin")
+        return _response(HTTPStatus.FORBIDDEN, "Refused: sent by a page from another origin")
     if scope["path"] == "/graphql":
         return _refusal_of_query(headers, method)
     if scope["path"].startswith("/report_asset_"):
-        return _answer(HTTPStatus.NOT_FOUND, "Reports about assets are disabled")
+        return _response(HTTPStatus.NOT_FOUND, "Reports about assets are disabled")
     return None
 
 
 def _refusal_of_query(headers: Headers, method: str) -> PlainTextResponse | None:
     if method != "POST":
-        return _answer(HTTPStatus.METHOD_NOT_ALLOWED, "GraphQL accepts only POST")
+        return _response(HTTPStatus.METHOD_NOT_ALLOWED, "GraphQL accepts only POST")
     # A page from another origin must ask to send this type (CORS preflight), which is refused.
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        return _answer(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "GraphQL accepts only application/json")
+        return _response(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "GraphQL accepts only application/json")
     return None
 
 
-def _answer(status: HTTPStatus, sentence: str) -> PlainTextResponse:
+def _response(status: HTTPStatus, sentence: str) -> PlainTextResponse:
     return PlainTextResponse(sentence, status)

@@ -13,34 +13,34 @@ _REMEDIES: dict[tuple[str, ...], str] = {
     (
         *("no space left", "disk full", "disk is full", "quota exceeded", "file too large"),
         "could not extend file",
-    ): "The disk is full, or `ulimit -f` is too low. Free some space, or set CRYPTOASSETS_HOME "
-    "to a folder on a larger disk, then run the command again",
+    ): "The disk is full, or `ulimit -f` is too low. Free some space, raise the limit, or "
+    "set CRYPTOASSETS_HOME to a folder on a larger disk, then run the command again",
     ("too many open files", "too many files", "file descriptors"): "The limit on open files is too "
     "low. Raise it with `ulimit -n 4096`, then run the command again",
     (
         *("cannot allocate memory", "out of memory", "outofmemory", "memoryerror"),
         *("could not reserve enough space", "could not allocate", "insufficient memory"),
         *("can't start new thread", "native thread", "failed to map segment", "java heap space"),
-    ): "Memory is used up, or its limit is too low. End other programs or raise the limit with "
+    ): "Memory is used up, or its limit is too low. Close other programs or raise the limit with "
     "`ulimit -v unlimited`, then run the command again",
 }
 
 
-def remedy_of(words: str) -> str | None:
-    """Return the shortage that an error's text indicates, and its remedy; None: no shortage.
+def shortage_message(error_text: str) -> str | None:
+    """Describe the shortage that an error's text indicates, and its remedy; None: no shortage.
 
     Args:
-        words: an error's message in English, with or without the class name of the exception.
+        error_text: an error's message in English, with or without the class name of the exception.
     """
-    lowered = words.lower()
+    lowered = error_text.lower()
     for signs, remedy in _REMEDIES.items():
         if any(sign in lowered for sign in signs):
             return remedy
     return None
 
 
-def disk_remedy(folder: Path) -> str | None:
-    """Try to write to a folder; return the shortage and its remedy, or None if writing works.
+def disk_problem(folder: Path) -> str | None:
+    """Try to write to a folder; return the problem and its remedy, or None if writing works.
 
     A program whose log is on the full disk cannot log the error; this test detects it nevertheless.
     """
@@ -50,7 +50,7 @@ def disk_remedy(folder: Path) -> str | None:
             probe.write(os.urandom(_PROBE_BYTES))
             probe.flush()
     except OSError as error:
-        return remedy_of(str(error)) or (
+        return shortage_message(str(error)) or (
             f"{folder} is not writable ({error.strerror}). Fix its permissions, or set "
             "CRYPTOASSETS_HOME to a writable folder, then run the command again"
         )

@@ -33,6 +33,6 @@ def test_the_drawing_shows_every_class_under_its_base() -> None:
     assert parents == drawn_parents(errors.__doc__ or "")
 
 
-def test_the_body_of_a_malformed_answer_is_empty_by_default() -> None:
+def test_the_body_of_a_malformed_response_is_empty_by_default() -> None:
     """The error can also mean that a readable response has no usable data, e.g. no valid point."""
-    assert b"" == errors.MalformedAnswerError("why", status=200, reason="no_data").body
+    assert b"" == errors.MalformedResponseError("why", status=200, reason="no_data").body

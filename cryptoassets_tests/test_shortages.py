@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cryptoassets.shortages import disk_remedy, remedy_of
+from cryptoassets.shortages import disk_problem, shortage_message
 
 
 @pytest.mark.parametrize(
@@ -22,18 +22,18 @@ from cryptoassets.shortages import disk_remedy, remedy_of
 )
 def test_a_shortage_is_recognized_in_the_message_of_any_program(words: str, remedy: str) -> None:
     """PostgreSQL, SQLite, Java and Python each have their own messages."""
-    assert remedy in str(remedy_of(words))
+    assert remedy in str(shortage_message(words))
 
 
 def test_an_unrelated_message_indicates_no_shortage() -> None:
     """A wrong remedy would mislead the user."""
-    assert remedy_of("relation coins already exists") is None
+    assert shortage_message("relation coins already exists") is None
 
 
 def test_a_writable_folder_has_no_shortage(tmp_path: Path) -> None:
     """The test write leaves no file behind."""
-    assert disk_remedy(tmp_path / "new") is None
-    assert disk_remedy(tmp_path / "new") is None
+    assert disk_problem(tmp_path / "new") is None
+    assert disk_problem(tmp_path / "new") is None
     assert [] == list((tmp_path / "new").iterdir())
 
 
@@ -44,4 +44,4 @@ def test_a_folder_that_is_not_writable_is_named(tmp_path: Path) -> None:
     assert (
         f"{tmp_path / 'file'} is not writable (File exists). Fix its permissions, or set "
         "CRYPTOASSETS_HOME to a writable folder, then run the command again"
-    ) == disk_remedy(tmp_path / "file")
+    ) == disk_problem(tmp_path / "file")

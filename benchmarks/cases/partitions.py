@@ -47,7 +47,9 @@ def one_hour(bench: Bench) -> CaseResult:
     add_ratio(result, "wall_vs_distributed_spark_200k", "wall_seconds", DISTRIBUTED)
     add_ratio(result, "cpu_vs_plain_200k", "cpu_seconds", PLAIN)
     add_ratio(result, "wall_vs_dlt_200k", "wall_seconds", DLT)
-    result.notes.append("Ours runs the job `process` for that hour in one process.")
+    result.notes.append(
+        "Our implementation runs the job `process` for that hour in one operating-system process."
+    )
     return result
 
 
@@ -57,7 +59,9 @@ def one_million(bench: Bench) -> CaseResult:
         ways = bench.select_ways((DISTRIBUTED, ORDINARY, OURS))
         result = compare(bench, lake, ways, runs=bench.number_of_runs(3))
     add_ratio(result, "wall_vs_ordinary_1m", "wall_seconds", ORDINARY)
-    result.notes.append("Ours runs `cryptoassets rebuild`, which also computes the day's marts.")
+    result.notes.append(
+        "Our implementation runs `cryptoassets rebuild`, which also computes the day's marts."
+    )
     return result
 
 
@@ -66,7 +70,10 @@ def five_million(bench: Bench) -> CaseResult:
     result = CaseResult()
     for number in range(bench.number_of_runs(1)):
         for name in ("1m", "5m"):
-            with bench.lake(name) as lake, _published(bench, lake, OURS) as (measured, _):
+            with (
+                bench.lake(name) as lake,
+                _running_stores_after(bench, lake, OURS) as (measured, _),
+            ):
                 result.add(f"{OURS}, {name}", measured)
                 _report(bench, f"{OURS}, {name}", number, measured)
     for key, figure in (("wall_5m_vs_1m", "wall_seconds"), ("memory_5m_vs_1m", "peak_pss_mb")):
@@ -84,7 +91,7 @@ def compare(bench: Bench, lake: Lake, ways: Sequence[str], *, runs: int) -> Case
     result = CaseResult(notes=[f"Documents came from {bench.server.kind}."])
     first: rows.Rows | None = None
     for number, way in in_turn(ways, runs):
-        with _published(bench, lake, way) as (measured, published):
+        with _running_stores_after(bench, lake, way) as (measured, published):
             result.add(way, measured, **marks_in(measured.output))
             _report(bench, way, number, measured)
             if published is None:
@@ -124,10 +131,10 @@ class _PublishedRows:
 
 
 @contextmanager
-def _published(
+def _running_stores_after(
     bench: Bench, lake: Lake, way: str
 ) -> Iterator[tuple[Measurement, _PublishedRows | None]]:
-    """Run a way in a fresh home, whose stores keep running until the block ends.
+    """Publish with one way in a fresh home; its stores keep running until the block ends.
 
     The published rows are None for floors, which only read documents.
     """
@@ -138,7 +145,7 @@ def _published(
             yield measured, _PublishedRows(home.addresses()["POSTGRES_URL"], rows.OURS)
             return
         postgres_url = home.addresses()["POSTGRES_URL"]
-        measured = _run_rival(bench, lake, home, way, postgres_url)
+        measured = _run_reference(bench, lake, home, way, postgres_url)
         is_floor = way in (RAW_BSON, DICTS)
         yield measured, None if is_floor else _PublishedRows(postgres_url, rows.RIVAL)
 
@@ -152,7 +159,7 @@ def run_product(
         bench: provides the log file.
         lake: the documents.
         home: a fresh home whose tables exist.
-        options: options of `process_job`; `rebuild` ignores them.
+        options: options of `process_job`; `rebuild` does not get them.
         is_job: True runs the job `process`, False the command `rebuild`. None runs the job if the
             workload has only one hour, else the command.
     """
@@ -172,7 +179,9 @@ def run_product(
     return measure(command, home.environment, folder=ROOT, log=bench.log(home.checkout.name))
 
 
-def _run_rival(bench: Bench, lake: Lake, home: Home, way: str, postgres_url: str) -> Measurement:
+def _run_reference(
+    bench: Bench, lake: Lake, home: Home, way: str, postgres_url: str
+) -> Measurement:
     module, *arguments = _PROGRAMS[way]
     python = ROOT / ".venv-bench" / "bin" / "python" if way == DLT else Path(sys.executable)
     if not python.exists():
@@ -184,7 +193,7 @@ def _run_rival(bench: Bench, lake: Lake, home: Home, way: str, postgres_url: str
         **task.as_environment(),
         # Python and Spark interpret times without a time zone as local time.
         "TZ": "UTC",
-        "SPARK_FOLDER": str(home.folder / "spark-of-rival"),
+        "SPARK_FOLDER": str(home.folder / "spark-of-reference"),
     }
     if not shutil.which("java") and "JAVA_HOME" not in environment:
         environment["JAVA_HOME"] = str(Stack(load_settings()).java_home())
@@ -206,7 +215,9 @@ def _jdbc_jar() -> Path:
             ".config('spark.ui.enabled', 'false').getOrCreate().stop()"
         )
         command = [sys.executable, "-c", program]
-        ended = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
+        completed = subprocess.run(
+            command, env=os.environ, capture_output=True, text=True, check=False
+        )
         if not jar.exists():
-            raise BenchError(f"Cannot download {_JDBC} from Maven: {ended.stderr[-1000:]}")
+            raise BenchError(f"Cannot download {_JDBC} from Maven: {completed.stderr[-1000:]}")
     return jar

@@ -26,7 +26,7 @@ from cryptoassets.settings import SourceKind
 from cryptoassets.stores.mongodb import WINDOWS, Document, FieldTypes, Lake, well_formed
 
 Outcome = Literal["points", "empty", "not_found", "failed"]
-Answers = Mapping[str, Sequence[tuple[Span, datetime]]]
+Responses = Mapping[str, Sequence[tuple[Span, datetime]]]
 """Maps a coin to its answered windows, each with the time of the response."""
 
 _ANSWERED: tuple[Outcome, ...] = ("points", "empty")
@@ -76,14 +76,14 @@ class CallRecords:
     """The outcomes of the history calls for one interval, by coin.
 
     Attributes:
-        answers: answered windows, each with the time of the response.
+        responses: answered windows, each with the time of the response.
         before_listing: the parts of answered windows that lie before the first returned point.
         listed: times at which the source has, or may have, points of the coin: the first returned
             points, and the starts of failed windows.
         lost: coins that do not exist at the source, from calls for any interval.
     """
 
-    answers: dict[str, list[tuple[Span, datetime]]] = field(
+    responses: dict[str, list[tuple[Span, datetime]]] = field(
         default_factory=lambda: defaultdict(list)
     )
     before_listing: dict[str, list[Span]] = field(default_factory=lambda: defaultdict(list))
@@ -102,7 +102,7 @@ def read_call_records(lake: Lake, interval: str) -> CallRecords:
             continue
         if record["outcome"] in _ANSWERED:
             first = record["first"] or window.end
-            calls.answers[coin].append((window, record["fetched_at"]))
+            calls.responses[coin].append((window, record["fetched_at"]))
             calls.before_listing[coin].append(Span(window.start, first))
             if record["first"]:
                 calls.listed[coin].append(record["first"])
@@ -111,13 +111,13 @@ def read_call_records(lake: Lake, interval: str) -> CallRecords:
     return calls
 
 
-def answered(lake: Lake, interval: str, bounds: Span) -> Answers:
+def answered(lake: Lake, interval: str, bounds: Span) -> Responses:
     """Return the answered windows that overlap a span, by coin."""
-    answers: dict[str, list[tuple[Span, datetime]]] = defaultdict(list)
+    responses: dict[str, list[tuple[Span, datetime]]] = defaultdict(list)
     for record in _touching(lake, interval, bounds):
         if record["outcome"] in _ANSWERED:
-            answers[record["coin_id"]].append((_window_of(record), record["fetched_at"]))
-    return answers
+            responses[record["coin_id"]].append((_window_of(record), record["fetched_at"]))
+    return responses
 
 
 def failures(lake: Lake, interval: str, bounds: Span) -> dict[str, str]:

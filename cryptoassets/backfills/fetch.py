@@ -20,8 +20,8 @@ from cryptoassets.coincap.documents import RawBatch, dead_letter_of, history_bat
 from cryptoassets.errors import (
     CoinNotFoundError,
     CreditsSpentError,
-    EmptyAnswerError,
-    MalformedAnswerError,
+    EmptyResponseError,
+    MalformedResponseError,
     RateLimitedError,
     RequestRefusedError,
     SourceError,
@@ -35,7 +35,12 @@ MAX_FAILURES_IN_A_ROW = 5
 """If the calls for this many consecutive coins fail, the source counts as down."""
 _SHOWN = 5
 _SHOWN_CHARACTERS = 80
-_COIN_ERRORS = (RateLimitedError, SourceUnavailableError, MalformedAnswerError, RequestRefusedError)
+_COIN_ERRORS = (
+    RateLimitedError,
+    SourceUnavailableError,
+    MalformedResponseError,
+    RequestRefusedError,
+)
 
 
 @dataclass
@@ -76,7 +81,7 @@ class HistoryFetch:
         """Make the calls; the caller stores each batch as it is yielded.
 
         Raises:
-            EmptyAnswerError: the source returned no points for any coin; no window is recorded.
+            EmptyResponseError: the source returned no points for any coin; no window is recorded.
             SourceError: the source is down or refuses the key; earlier batches are valid.
         """
         try:
@@ -147,7 +152,7 @@ class HistoryFetch:
         """Make one call; return the batch of the response, with the record of the call."""
         try:
             batch = history_batch(self.client.history(coin, self.interval, start, end))
-        except EmptyAnswerError:
+        except EmptyResponseError:
             batch = RawBatch()
         count = len(batch.documents)
         first = min((document["observed_at"] for document in batch.documents), default=None)
@@ -181,7 +186,7 @@ class HistoryFetch:
         """
         self._count_failure(coin, error)
         letters: tuple[dict[str, Any], ...] = ()
-        if isinstance(error, MalformedAnswerError):
+        if isinstance(error, MalformedResponseError):
             letters = (dead_letter_of(error, self.client.last_url, datetime.now(UTC)),)
         record = self._record(coin, Span(start, stop), "failed", error=str(error))
         return RawBatch(dead_letters=letters, windows=(record,))
@@ -196,14 +201,14 @@ class HistoryFetch:
         self._failures_in_a_row += 1
         if self._failures_in_a_row >= MAX_FAILURES_IN_A_ROW:
             coins = ", ".join(list(self._failed)[-MAX_FAILURES_IN_A_ROW:])
-            error.args = (f"{error} (no answer for {coins}; the other coins were not requested)",)
+            error.args = (f"{error} (no response for {coins}; the other coins were not requested)",)
             raise error
 
     def _fail_if_source_is_empty(self) -> None:
         """Request the control window if the source has not returned any points.
 
         Raises:
-            EmptyAnswerError: the source returned no points for the control window either.
+            EmptyResponseError: the source returned no points for the control window either.
         """
         if self._has_points:
             return
@@ -212,12 +217,12 @@ class HistoryFetch:
             try:
                 self._counts["windows asked"] += 1
                 self.client.history(coin, self.interval, start, end)
-            except (EmptyAnswerError, CoinNotFoundError):
+            except (EmptyResponseError, CoinNotFoundError):
                 pass
             else:
                 return
         coins = len({record["coin_id"] for record in self._held_back})
-        raise EmptyAnswerError(
+        raise EmptyResponseError(
             f"The source returned no history points for any of {coins} coins (interval "
             f"{self.interval}). Nothing was recorded as fetched; a later retry can help. If the "
             "coins did not exist at that time, choose a later start"
@@ -234,7 +239,7 @@ class HistoryFetch:
             self.facts["failures"] = "; ".join(shown)
 
 
-def _unusable(batch: RawBatch) -> MalformedAnswerError | None:
+def _unusable(batch: RawBatch) -> MalformedResponseError | None:
     """Return why no point of a response can be used.
 
     None means that the response contains no points, or only points right next to the window.
@@ -251,6 +256,6 @@ def _unusable(batch: RawBatch) -> MalformedAnswerError | None:
     else:
         return None
     reason = batch.dead_letters[0]["reason"] if batch.dead_letters else "outside_window"
-    return MalformedAnswerError(
+    return MalformedResponseError(
         f"{why}. A later run requests the window again", status=HTTPStatus.OK, reason=reason
     )

@@ -92,7 +92,7 @@ class CoinGaps:
         """
         older = [gap for gap in rows if gap.is_open and within([piece], gap.span)]
         detected_at = min((gap.detected_at for gap in older), default=self.now)
-        since = [window for window, at in self.calls.answers[self.coin_id] if at > detected_at]
+        since = [window for window, at in self.calls.responses[self.coin_id] if at > detected_at]
         is_answered = bool(older) and not uncovered(piece, since) and self.is_published(piece)
         is_lost = self.coin_id in self.calls.lost
         return Gap(self.coin_id, *piece, detected_at, unfillable=is_answered or is_lost)

@@ -18,7 +18,7 @@ from typing import Any
 
 import psycopg
 
-from cryptoassets.backfills.book import Answers, CallRecords, read_call_records
+from cryptoassets.backfills.book import CallRecords, Responses, read_call_records
 from cryptoassets.backfills.gap_rows import CoinGaps, Gap, subtract_spans
 from cryptoassets.backfills.windows import closed_until, on_grid, step_of
 from cryptoassets.partitions.spans import (
@@ -208,9 +208,9 @@ def _write(
 
 
 def gaps_to_request(
-    connection: psycopg.Connection[Any], interval: str, bounds: Span, answers: Answers
+    connection: psycopg.Connection[Any], interval: str, bounds: Span, responses: Responses
 ) -> dict[str, list[Span]]:
-    """Return, per coin, the parts of open gaps without an answer since the gaps were detected."""
+    """Return, per coin, the parts of open gaps without a response since the gaps were detected."""
     rows = connection.execute(
         "SELECT coin_id, gap_start, gap_end, detected_at FROM warehouse.gaps "
         "WHERE interval = %s AND healed_at IS NULL AND NOT unfillable "
@@ -219,7 +219,7 @@ def gaps_to_request(
     ).fetchall()
     missing: dict[str, list[Span]] = defaultdict(list)
     for coin, start, end, detected_at in rows:
-        since = [window for window, at in answers.get(coin, ()) if at > detected_at]
+        since = [window for window, at in responses.get(coin, ()) if at > detected_at]
         missing[coin] += within(uncovered(Span(start, end), since), bounds)
     return missing
 

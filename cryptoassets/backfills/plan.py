@@ -18,7 +18,7 @@ from cryptoassets.coincap.documents import raw_batch
 from cryptoassets.partitions.spans import Span, joined, uncovered
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import RAW_COIN_SNAPSHOTS
-from cryptoassets.stores.mongodb import Lake, end_of_times
+from cryptoassets.stores.mongodb import Lake, oldest_or_newest_time
 
 _ONE_SNAPSHOT = timedelta(minutes=2)
 """Pages this close together belong to one snapshot: their timestamps differ by seconds."""
@@ -38,16 +38,16 @@ def spans_to_request(
     """
     # A span between two points of the grid contains no point to request.
     bounds = Span(on_grid(request.start, interval), on_grid(until, interval))
-    answers = answered(lake, interval, bounds)
+    responses = answered(lake, interval, bounds)
     lost = coins_without_history(lake)
     if request.gaps_only:
         near = CHEAP_POINTS * step_of(interval)
         with postgres.connect() as connection:
-            gaps = gaps_to_request(connection, interval, bounds, answers)
+            gaps = gaps_to_request(connection, interval, bounds, responses)
         missing = {coin: joined(spans, nearer_than=near) for coin, spans in gaps.items()}
     else:
         missing = {
-            coin: uncovered(bounds, [window for window, _ in answers.get(coin, ())])
+            coin: uncovered(bounds, [window for window, _ in responses.get(coin, ())])
             for coin in request.coins or ()
         }
     return {
@@ -75,7 +75,7 @@ def followed_coins(lake: Lake, count: int, client: CoinCapClient | None = None) 
 def coins_of_newest_snapshot(lake: Lake, count: int) -> list[str]:
     """Return the top coins of the newest snapshot, by rank; empty if there is no snapshot."""
     snapshots = lake[RAW_COIN_SNAPSHOTS.name]
-    moment = end_of_times(snapshots, {}, pymongo.DESCENDING)
+    moment = oldest_or_newest_time(snapshots, {}, pymongo.DESCENDING)
     if moment is None:
         return []
     of_newest = {"observed_at": {"$gt": moment - _ONE_SNAPSHOT, "$lte": moment}}

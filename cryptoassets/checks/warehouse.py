@@ -28,7 +28,8 @@ def reconciliation_check(flow: Flow) -> dg.AssetChecksDefinition:
 
     @dg.multi_asset_check(
         name=f"{flow.published.name}_reconciliation",
-        description="Compare MongoDB, Parquet and PostgreSQL; compare ids if counts differ.",
+        description="Compare counts and checksums of MongoDB, Parquet and PostgreSQL. Where they "
+        "differ, compare ids.",
         specs=[
             check_of(
                 flow,
@@ -61,13 +62,13 @@ def _reconciled(
     name="coin_prices_behaviour",
     specs=[
         hourly_check(PRICES, "price_moves", "No price moves unusually, compared with its own past"),
-        hourly_check(PRICES, "stale_answer", "The newest answer differs from the one before"),
+        hourly_check(PRICES, "stale_answer", "The newest snapshot differs from the previous one"),
     ],
 )
 def coin_prices_behaviour(
     context: dg.AssetCheckExecutionContext, postgres: PostgresResource
 ) -> Iterator[CheckEvent]:
-    """Warn about prices that moved unusually in an hour, or not at all."""
+    """Warn about unusual price moves, and about a snapshot that repeats the previous one."""
     hours = [partition_window(key) for key in context.op_execution_context.partition_keys]
     recent = _RecentPricesOfDays(postgres, hours)
     yield from by_partition(context, PRICES, lambda hour: _behaviour(recent.of(hour), hour))
@@ -82,7 +83,7 @@ class _RecentPricesOfDays:
         self._day: date | None = None
 
     def of(self, hour: Span) -> RecentPrices:
-        """Return the prices for an hour; the hours must be requested in order."""
+        """Return the prices of the hour's day; hours must be requested in order."""
         if self._day != hour.start.date():
             self._day = hour.start.date()
             of_day = [one for one in self._hours if one.start.date() == self._day]
@@ -96,7 +97,7 @@ def _behaviour(recent: RecentPrices, window: Span) -> Iterator[dg.AssetCheckResu
     success = "no problems found" if moves.judged else _NOTHING_TO_JUDGE
     yield result("price_moves", _move_problems(moves), success=success, coins_judged=moves.judged)
     share = repeated_share(prices)
-    problem = "every coin has the same price as in the snapshot before: the source may be stuck"
+    problem = "every coin has the same price as in the previous snapshot: the source may be stuck"
     yield result("stale_answer", [problem] if share == 1.0 else [], share=share)
 
 

@@ -54,10 +54,10 @@ def doctor(
     if not json:
         print_findings(console, report.findings)
     if live:
-        answers = _try_source(asks=not yes)
-        report = Report([*report.findings, *answers])
+        responses = _try_source(asks=not yes)
+        report = Report([*report.findings, *responses])
         if not json:
-            print_findings(console, answers)
+            print_findings(console, responses)
     if json:
         print_json({"is_ready": report.is_ready, **asdict(report)})
     elif report.is_ready:

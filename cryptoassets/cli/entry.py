@@ -28,7 +28,7 @@ from cryptoassets.environment import (
     remove_pyspark_variables,
 )
 from cryptoassets.errors import CryptoassetsError, SettingsError, StoreNotRunningError
-from cryptoassets.shortages import remedy_of
+from cryptoassets.shortages import shortage_message
 
 _QUIET = {"--quiet", "-q"}
 _STORES = {
@@ -70,7 +70,7 @@ def main() -> None:
     except Exception as error:
         store = _STORES.get(type(error).__module__.partition(".")[0])
         # Some errors have no message, only a name, for example MemoryError.
-        remedy = remedy_of(f"{type(error).__name__}: {error}")
+        remedy = shortage_message(f"{type(error).__name__}: {error}")
         if is_debug or (store is None and remedy is None):
             raise
         sentence = str(error).strip().partition("\n")[0] or type(error).__name__

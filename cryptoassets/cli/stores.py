@@ -66,7 +66,7 @@ def what_is_erased() -> str:
     """Describe what `down --erase` deletes."""
     settings = load_settings()
     stack = Stack(settings)
-    folder = stack.set_home
+    folder = stack.source_home
     is_elsewhere = not Path(stack.clean_path()).resolve().is_relative_to(folder)
     kept = f" (CLEAN_PATH {settings.clean_path} is kept)" if is_elsewhere else ""
     return f"all data of source `{stack.source}` in {folder}{kept}"

@@ -20,9 +20,9 @@ from cryptoassets.coincap.credits import (
 )
 from cryptoassets.coincap.documents import coin_ids
 from cryptoassets.coincap.models import (
-    Answer,
-    HistoryAnswer,
+    HistoryResponse,
     Page,
+    Response,
     RetryPolicy,
     Snapshot,
     Timeouts,
@@ -34,10 +34,10 @@ from cryptoassets.coincap.protocol import (
 )
 from cryptoassets.coincap.redaction import BearerKey, public_url
 from cryptoassets.coincap.retries import call_with_retries
-from cryptoassets.coincap.transport import NoAnswer, Received, Transport
+from cryptoassets.coincap.transport import NoResponse, Received, Transport
 from cryptoassets.coincap.verbatim import Envelope
 from cryptoassets.coincap.verdicts import CallFailure, source_kind_of, verdict
-from cryptoassets.errors import EmptyAnswerError, SettingsError
+from cryptoassets.errors import EmptyResponseError, SettingsError
 from cryptoassets.schemas import INTERVAL_MS
 from cryptoassets.settings import SourceKind
 
@@ -59,7 +59,7 @@ class CoinCapClient:
     """A client of CoinCap v3; use it as a context manager, or `close` it.
 
     A failed call raises the narrowest `SourceError`: BadKeyError, BlockedError, CoinNotFoundError,
-    CreditsSpentError, EmptyAnswerError, MalformedAnswerError, PlanError, RateLimitedError,
+    CreditsSpentError, EmptyResponseError, MalformedResponseError, PlanError, RateLimitedError,
     RequestRefusedError or SourceUnavailableError. A redirect, an unknown route or a version of
     the API that was shut down raises a plain SourceError.
     """
@@ -107,7 +107,7 @@ class CoinCapClient:
             coins: number of coins to request, at least 1.
 
         Raises:
-            EmptyAnswerError: the first page contains no coins.
+            EmptyResponseError: the first page contains no coins.
         """
         pages: list[Page] = []
         earlier_ids: set[str] = set()
@@ -123,7 +123,7 @@ class CoinCapClient:
                 break
         return Snapshot(tuple(pages), is_repeated)
 
-    def history(self, slug: str, interval: str, start: datetime, end: datetime) -> HistoryAnswer:
+    def history(self, slug: str, interval: str, start: datetime, end: datetime) -> HistoryResponse:
         """Fetch one coin's points in [start, end); both bounds are sent to the source.
 
         Args:
@@ -135,7 +135,7 @@ class CoinCapClient:
 
         Raises:
             CoinNotFoundError: the coin does not exist or has no history.
-            EmptyAnswerError: the window contains no points.
+            EmptyResponseError: the window contains no points.
         """
         if interval not in INTERVAL_MS:
             known = " ".join(INTERVAL_MS)
@@ -144,11 +144,11 @@ class CoinCapClient:
         start_ms, end_ms = epoch_ms(start), epoch_ms(end)
         bounds = {"interval": interval, "start": start_ms, "end": end_ms}
         rows = max(1, (end_ms - start_ms) // INTERVAL_MS[interval])
-        answer, envelope = self._call(HISTORY_ROUTE, path, bounds, rows)
+        response, envelope = self._call(HISTORY_ROUTE, path, bounds, rows)
         if not envelope.items:
-            raise self._empty(answer, "no history points for this window")
+            raise self._empty(response, "no history points for this window")
         stamp = envelope.members.get("timestamp")
-        return HistoryAnswer(slug, interval, start, end, answer, stamp, envelope.items)
+        return HistoryResponse(slug, interval, start, end, response, stamp, envelope.items)
 
     def listing(self, route: str, ids: Sequence[str], rows: int) -> Page:
         """Fetch the current rows of a route in one call.
@@ -159,13 +159,13 @@ class CoinCapClient:
             rows: expected number of rows.
 
         Raises:
-            EmptyAnswerError: the response contains no rows.
+            EmptyResponseError: the response contains no rows.
         """
         names = ",".join(unicodedata.normalize("NFC", one) for one in ids)
-        answer, envelope = self._call(route, route, {"ids": names} if ids else {}, rows)
+        response, envelope = self._call(route, route, {"ids": names} if ids else {}, rows)
         if not envelope.items:
-            raise self._empty(answer, "no rows")
-        return Page(answer, 0, rows, envelope.members.get("timestamp"), envelope.items)
+            raise self._empty(response, "no rows")
+        return Page(response, 0, rows, envelope.members.get("timestamp"), envelope.items)
 
     def source_kind(self) -> SourceKind:
         """Ask the server which kind of source it is; CoinCap is recognized by its host name.
@@ -195,33 +195,33 @@ class CoinCapClient:
 
     def _page(self, coins: int, offset: int) -> tuple[Page, bool]:
         limit = min(MAX_PAGE_COINS, coins - offset)
-        answer, envelope = self._call(
+        response, envelope = self._call(
             ASSETS_ROUTE, ASSETS_ROUTE, {"limit": limit, "offset": offset}, limit
         )
         items = envelope.items or ()
         if not items and offset == 0:
-            raise self._empty(answer, "no coins")
+            raise self._empty(response, "no coins")
         is_short = len(items) < limit
         # No page follows a short page, so record that the short page should have contained all
         # remaining coins. Otherwise missing coins would not be noticed.
         coins_asked = coins - offset if is_short else limit
         stamp = envelope.members.get("timestamp")
         is_last = is_short or offset + limit >= coins
-        return Page(answer, offset, coins_asked, stamp, items), is_last
+        return Page(response, offset, coins_asked, stamp, items), is_last
 
-    def _empty(self, answer: Answer, what: str) -> EmptyAnswerError:
-        return EmptyAnswerError(
-            f"GET {answer.url} returned {what}. Nothing was stored; a later retry can help"
+    def _empty(self, response: Response, what: str) -> EmptyResponseError:
+        return EmptyResponseError(
+            f"GET {response.url} returned {what}. Nothing was stored; a later retry can help"
         )
 
     def _call(
         self, route: str, path: str, parameters: dict[str, Any], rows: int
-    ) -> tuple[Answer, Envelope]:
+    ) -> tuple[Response, Envelope]:
         """Make one metered call, with retries."""
         estimated = estimated_credits(route, rows)
         incomplete: list[Any] = []
 
-        def metered(url: str, deadline: float) -> tuple[Answer, Envelope] | CallFailure:
+        def metered(url: str, deadline: float) -> tuple[Response, Envelope] | CallFailure:
             ticket = self._credits.reserve(route, estimated)
             outcome = self._transport.get(url, deadline)
             cost = _cost(outcome, estimated)
@@ -247,13 +247,13 @@ class CoinCapClient:
         return call_with_retries(lambda deadline: ask(url, deadline), self._retries, total)
 
 
-def _cost(outcome: Received | NoAnswer, estimated: int) -> int:
+def _cost(outcome: Received | NoResponse, estimated: int) -> int:
     """Return the credits that CoinCap charges for one call; 0 for this project's own servers.
 
     A call without a response costs 1 credit if the request was sent. CoinCap charges an incomplete
     response in full, so its cost is estimated until a retry receives the complete response.
     """
-    if isinstance(outcome, NoAnswer):
+    if isinstance(outcome, NoResponse):
         return 1 if outcome.was_sent else 0
     if source_kind_of(outcome) != "coincap":
         return 0

@@ -8,28 +8,28 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from cryptoassets.coincap.models import Answer
+from cryptoassets.coincap.models import Response
 
 MAX_DIFFERENCE_SECONDS = 120.0
 
 
-def clock_difference_seconds(answer: Answer, timestamp: Any) -> float | None:
+def clock_difference_seconds(response: Response, timestamp: Any) -> float | None:
     """Return how many seconds the source's clock is ahead of this machine's, or None if unknown.
 
     Args:
-        answer: the source's response; its `Date` header is used if `timestamp` is not a number.
+        response: the source's response; its `Date` header is used if `timestamp` is not a number.
         timestamp: timestamp in the response's envelope, ms. Ignored for a replay, which may return
             recorded timestamps.
     """
     is_number = type(timestamp) in (int, float)
-    if is_number and answer.source != "replay":
-        return round(float(timestamp) / 1000 - answer.fetched_at.timestamp(), 1)
+    if is_number and response.source != "replay":
+        return round(float(timestamp) / 1000 - response.fetched_at.timestamp(), 1)
     try:
-        sent_at = parsedate_to_datetime(answer.headers.get("date", ""))
+        sent_at = parsedate_to_datetime(response.headers.get("date", ""))
     except ValueError:
         return None
     sent_at = sent_at if sent_at.tzinfo else sent_at.replace(tzinfo=UTC)
-    return round((sent_at - answer.fetched_at).total_seconds(), 1)
+    return round((sent_at - response.fetched_at).total_seconds(), 1)
 
 
 def clock_warning(difference_seconds: float | None) -> str | None:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from cryptoassets.coincap.models import Answer, HistoryAnswer, Item, Page, Snapshot
+from cryptoassets.coincap.models import HistoryResponse, Item, Page, Response, Snapshot
 from cryptoassets.coincap.protocol import iso_milliseconds
 from cryptoassets.definition_settings import OLDEST_DAY
-from cryptoassets.errors import CryptoassetsError, MalformedAnswerError
+from cryptoassets.errors import CryptoassetsError, MalformedResponseError
 from cryptoassets.schemas import INTERVAL_MS, SNAPSHOT_FLOW, Flow
 
 MAX_STORED_BODY_BYTES = 1024 * 1024
@@ -58,7 +58,7 @@ class RawBatch:
     skipped: str | None = None
     if_empty: CryptoassetsError | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
-    failure: MalformedAnswerError | None = None
+    failure: MalformedResponseError | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def raw_batch(snapshot: Snapshot) -> RawBatch:
         batch = listing_batch(SNAPSHOT_FLOW, page)
         documents |= {one["_id"]: one for one in batch.documents if one["_id"] not in documents}
         dead_letters += batch.dead_letters
-        observed_at = market_time(page.timestamp, page.answer.fetched_at)
+        observed_at = market_time(page.timestamp, page.response.fetched_at)
         if observed_at is not None:
             fetches.append(_fetch_record(page, observed_at, is_repeated=snapshot.is_repeated))
     return RawBatch(tuple(documents.values()), tuple(dead_letters), tuple(fetches))
@@ -92,26 +92,26 @@ def raw_batch(snapshot: Snapshot) -> RawBatch:
 
 def listing_batch(flow: Flow, page: Page) -> RawBatch:
     """Convert a response's rows to a flow's documents, observed at the response's timestamp."""
-    answer = page.answer
-    observed_at = market_time(page.timestamp, answer.fetched_at)
+    response = page.response
+    observed_at = market_time(page.timestamp, response.fetched_at)
     if observed_at is None:
-        body = answer.body.decode(errors="replace")
-        return RawBatch(dead_letters=(_dead_letter(answer, "bad_timestamp", body),))
+        body = response.body.decode(errors="replace")
+        return RawBatch(dead_letters=(_dead_letter(response, "bad_timestamp", body),))
     documents: dict[str, dict[str, Any]] = {}
     dead_letters: list[dict[str, Any]] = []
     for position, item in enumerate(page.items):
         ids = [] if item.fault else [item.value.get(name) for name in flow.id_fields]
         fault = item.fault or (None if all(isinstance(one, str) for one in ids) else "no_id")
         if fault:
-            dead_letters.append(_dead_letter(answer, fault, item.text, position))
+            dead_letters.append(_dead_letter(response, fault, item.text, position))
             continue
         names = dict(zip(flow.raw.identity, ids, strict=True))
-        document = _document(names, observed_at, answer, item.value)
+        document = _document(names, observed_at, response, item.value)
         documents.setdefault(document["_id"], document)
     return RawBatch(tuple(documents.values()), tuple(dead_letters))
 
 
-def history_batch(history: HistoryAnswer) -> RawBatch:
+def history_batch(history: HistoryResponse) -> RawBatch:
     """Convert history points to documents; `observed_at` is the point's own time.
 
     Points outside the window are ignored: the call for the adjacent window returns them. Some
@@ -123,18 +123,18 @@ def history_batch(history: HistoryAnswer) -> RawBatch:
     outside = 0
     documents: dict[str, dict[str, Any]] = {}
     dead_letters: list[dict[str, Any]] = []
-    answer = history.answer
+    response = history.response
     for position, item in enumerate(history.items):
         time = None if item.fault else item.value.get("time")
-        observed_at = None if item.fault else market_time(time, answer.fetched_at)
+        observed_at = None if item.fault else market_time(time, response.fetched_at)
         if observed_at is None:
             reason = item.fault or "bad_timestamp"
-            dead_letters.append(_dead_letter(answer, reason, item.text, position))
+            dead_letters.append(_dead_letter(response, reason, item.text, position))
             continue
         if not history.start <= observed_at < history.end:
             outside += not history.start - step <= observed_at <= history.end + step
             continue
-        document = _document(names, observed_at, answer, item.value)
+        document = _document(names, observed_at, response, item.value)
         documents.setdefault(document["_id"], document)
     return RawBatch(tuple(documents.values()), tuple(dead_letters), outside=outside)
 
@@ -165,7 +165,7 @@ def document_id(*names: str, observed_at: datetime, payload: Any) -> str:
     return "@".join([*names, iso_milliseconds(observed_at), digest])
 
 
-def dead_letter_of(error: MalformedAnswerError, url: str, fetched_at: datetime) -> dict[str, Any]:
+def dead_letter_of(error: MalformedResponseError, url: str, fetched_at: datetime) -> dict[str, Any]:
     """Return the dead letter of a response that could not be read.
 
     Args:
@@ -173,8 +173,8 @@ def dead_letter_of(error: MalformedAnswerError, url: str, fetched_at: datetime) 
         url: the requested URL without the key; the client's `last_url`.
         fetched_at: aware time at which the response was received.
     """
-    answer = Answer(url, error.status, "coincap", {}, b"", whole_milliseconds(fetched_at))
-    return _dead_letter(answer, error.reason, error.body.decode(errors="replace"))
+    response = Response(url, error.status, "coincap", {}, b"", whole_milliseconds(fetched_at))
+    return _dead_letter(response, error.reason, error.body.decode(errors="replace"))
 
 
 def whole_milliseconds(time: datetime) -> datetime:
@@ -183,14 +183,14 @@ def whole_milliseconds(time: datetime) -> datetime:
 
 
 def _document(
-    names: Mapping[str, str], observed_at: datetime, answer: Answer, payload: Any
+    names: Mapping[str, str], observed_at: datetime, response: Response, payload: Any
 ) -> dict[str, Any]:
     return {
         "_id": document_id(*names.values(), observed_at=observed_at, payload=payload),
         **names,
         "observed_at": observed_at,
-        "fetched_at": whole_milliseconds(answer.fetched_at),
-        "source": answer.source,
+        "fetched_at": whole_milliseconds(response.fetched_at),
+        "source": response.source,
         "payload": payload,
     }
 
@@ -199,8 +199,8 @@ def _fetch_record(page: Page, observed_at: datetime, *, is_repeated: bool) -> di
     return {
         "_id": f"{iso_milliseconds(observed_at)}@{page.offset}",
         "observed_at": observed_at,
-        "fetched_at": whole_milliseconds(page.answer.fetched_at),
-        "source": page.answer.source,
+        "fetched_at": whole_milliseconds(page.response.fetched_at),
+        "source": page.response.source,
         "offset": page.offset,
         "coins_asked": page.coins_asked,
         "coins_received": len(page.items),
@@ -208,15 +208,15 @@ def _fetch_record(page: Page, observed_at: datetime, *, is_repeated: bool) -> di
     }
 
 
-def _dead_letter(answer: Answer, reason: str, body: str, position: int = 0) -> dict[str, Any]:
-    fetched_at = whole_milliseconds(answer.fetched_at)
+def _dead_letter(response: Response, reason: str, body: str, position: int = 0) -> dict[str, Any]:
+    fetched_at = whole_milliseconds(response.fetched_at)
     # The position distinguishes two equal broken items in one response.
-    name = [answer.url, iso_milliseconds(fetched_at), reason, str(position), body]
+    name = [response.url, iso_milliseconds(fetched_at), reason, str(position), body]
     return {
         "_id": hashlib.sha256("\n".join(name).encode(errors="replace")).hexdigest(),
-        "url": answer.url,
+        "url": response.url,
         "fetched_at": fetched_at,
-        "status": answer.status,
+        "status": response.status,
         "reason": reason,
         "body": _cut(body),
     }

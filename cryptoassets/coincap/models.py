@@ -41,7 +41,7 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """One readable HTTP response.
 
     Attributes:
@@ -83,7 +83,7 @@ class Page:
             request that earlier pages did not contain.
     """
 
-    answer: Answer
+    response: Response
     offset: int
     coins_asked: int
     timestamp: Any
@@ -105,17 +105,17 @@ class Snapshot:
     @property
     def source(self) -> SourceKind:
         """Kind of the server that sent the snapshot."""
-        return self.pages[0].answer.source
+        return self.pages[0].response.source
 
 
 @dataclass(frozen=True)
-class HistoryAnswer:
+class HistoryResponse:
     """The response to a request for one coin's points in [start, end); items keep their order."""
 
     slug: str
     interval: str
     start: datetime
     end: datetime
-    answer: Answer
+    response: Response
     timestamp: Any
     items: tuple[Item, ...]

@@ -40,7 +40,7 @@ class Received:
 
 
 @dataclass(frozen=True)
-class NoAnswer:
+class NoResponse:
     """A call without a response; if the request `was_sent`, the server may have charged for it."""
 
     why: str
@@ -72,7 +72,7 @@ class Transport:
         """Close the connections and end the rate limiter's thread."""
         self._session.close()
 
-    def get(self, url: str, deadline: float) -> Received | NoAnswer:
+    def get(self, url: str, deadline: float) -> Received | NoResponse:
         """Make one request.
 
         Args:
@@ -99,7 +99,7 @@ class Transport:
                     "the variable"
                 ) from error
             except (requests.RequestException, HTTPError, HTTPException, OSError) as error:
-                return self._no_answer(error, deadline)
+                return self._no_response(error, deadline)
             with response:
                 return self._received(response, deadline)
 
@@ -107,7 +107,7 @@ class Transport:
         request.headers.update(self._key.header())
         return request
 
-    def _received(self, response: requests.Response, deadline: float) -> Received | NoAnswer:
+    def _received(self, response: requests.Response, deadline: float) -> Received | NoResponse:
         body = BoundedBody(response.headers.get("Content-Encoding", ""))
         try:
             while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
@@ -117,33 +117,33 @@ class Transport:
             fault = body.fault or body.end()
         except (HTTPError, HTTPException) as error:
             if isinstance(error, ReadTimeoutError) or _is_reset(error):
-                return self._no_answer(error, deadline)
+                return self._no_response(error, deadline)
             fault = "truncated"
         except OSError as error:
-            return self._no_answer(error, deadline)
+            return self._no_response(error, deadline)
         if monotonic() >= deadline:
-            return NoAnswer(self._timeout_reason(), was_sent=True)
+            return NoResponse(self._timeout_reason(), was_sent=True)
         if body.fault:
             response.raw.close()  # a connection with unread bytes must not be reused
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Received(response.status_code, headers, body.content, self._now(), fault)
 
     def _timeout_reason(self) -> str:
-        return f"the server sent no complete answer within {self._timeouts.total_seconds:g} s"
+        return f"the server sent no complete response within {self._timeouts.total_seconds:g} s"
 
-    def _no_answer(self, error: Exception, deadline: float) -> NoAnswer:
+    def _no_response(self, error: Exception, deadline: float) -> NoResponse:
         if monotonic() >= deadline:
-            return NoAnswer(self._timeout_reason(), was_sent=True)
+            return NoResponse(self._timeout_reason(), was_sent=True)
         if isinstance(error, requests.ConnectTimeout):
             seconds = self._timeouts.connect_seconds
-            return NoAnswer(f"no connection within {seconds:g} s", was_sent=False)
+            return NoResponse(f"no connection within {seconds:g} s", was_sent=False)
         if isinstance(error, requests.Timeout | ReadTimeoutError):
             seconds = self._timeouts.read_seconds
-            return NoAnswer(f"the server sent nothing for {seconds:g} s", was_sent=True)
+            return NoResponse(f"the server sent nothing for {seconds:g} s", was_sent=True)
         why = _why_never_sent(error)
         if why is not None:
-            return NoAnswer(why, was_sent=False)
-        return NoAnswer("the server broke the connection", was_sent=True)
+            return NoResponse(why, was_sent=False)
+        return NoResponse("the server broke the connection", was_sent=True)
 
 
 def _why_never_sent(error: Exception) -> str | None:

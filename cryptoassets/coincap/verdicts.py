@@ -14,17 +14,17 @@ from urllib.parse import urlsplit
 from cryptoassets.coincap.bodies import MAX_BODY_BYTES
 from cryptoassets.coincap.documents import MAX_STORED_BODY_BYTES
 from cryptoassets.coincap.error_texts import ErrorText, read_error_text
-from cryptoassets.coincap.models import Answer
+from cryptoassets.coincap.models import Response
 from cryptoassets.coincap.protocol import SOURCE_HEADER, source_named
 from cryptoassets.coincap.redaction import BearerKey, public_url
-from cryptoassets.coincap.transport import NoAnswer, Received
+from cryptoassets.coincap.transport import NoResponse, Received
 from cryptoassets.coincap.verbatim import Envelope, UnreadableError, read_envelope
 from cryptoassets.errors import (
     BadKeyError,
     BlockedError,
     CoinNotFoundError,
     CreditsSpentError,
-    MalformedAnswerError,
+    MalformedResponseError,
     PlanError,
     RateLimitedError,
     RequestRefusedError,
@@ -73,11 +73,11 @@ def source_kind_of(outcome: Received) -> SourceKind:
 
 
 def verdict(
-    url: str, outcome: Received | NoAnswer, key: BearerKey
-) -> tuple[Answer, Envelope] | CallFailure:
+    url: str, outcome: Received | NoResponse, key: BearerKey
+) -> tuple[Response, Envelope] | CallFailure:
     """Return the response to a request for `url`, or the failure of the call."""
     shown_url = key.redacted(public_url(url))
-    if isinstance(outcome, NoAnswer):
+    if isinstance(outcome, NoResponse):
         message = (
             f"GET {shown_url} failed: {outcome.why}. {_LATER}; check COINCAP_URL and the network"
         )
@@ -95,7 +95,7 @@ def verdict(
     is_good = envelope.items is not None and (envelope.items or not envelope.members.get("error"))
     if not is_good:
         return _judge_error_with_status_200(shown_url, outcome, key)
-    answer = Answer(
+    response = Response(
         shown_url,
         outcome.status,
         source_kind_of(outcome),
@@ -103,7 +103,7 @@ def verdict(
         key.redacted_bytes(outcome.body),
         outcome.fetched_at,
     )
-    return answer, envelope
+    return response, envelope
 
 
 def _judge_error_with_status_200(shown_url: str, outcome: Received, key: BearerKey) -> CallFailure:
@@ -131,10 +131,10 @@ def _malformed(shown_url: str, outcome: Received, reason: str, key: BearerKey) -
         if error_text.is_from_coincap
         else " Something in front of CoinCap answered in its place."
     )
-    error = MalformedAnswerError(
-        f"GET {shown_url} returned an answer that cannot be read ({hint}, HTTP {outcome.status}, "
+    error = MalformedResponseError(
+        f"GET {shown_url} returned a response that cannot be read ({hint}, HTTP {outcome.status}, "
         f"{len(outcome.body)} bytes{error_text.shown}).{proxy_hint} {_LATER}; if the error "
-        "persists, read the answer in `dead_letters` and check COINCAP_URL",
+        "persists, read the response in `dead_letters` and check COINCAP_URL",
         status=outcome.status,
         reason=reason,
         body=key.redacted_bytes(outcome.body)[:MAX_STORED_BODY_BYTES],

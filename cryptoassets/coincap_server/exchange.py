@@ -32,7 +32,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class HttpAnswer:
+class HttpResponse:
     """A response as bytes; `transfer_fault` is a fault that the server produces while sending."""
 
     status: int
@@ -45,7 +45,7 @@ class HttpAnswer:
         """Whether the connection is reset without a response."""
         return self.transfer_fault == "reset"
 
-    def with_header(self, name: str, value: str) -> "HttpAnswer":
+    def with_header(self, name: str, value: str) -> "HttpResponse":
         """Return a copy with one more header."""
         return replace(self, headers={**self.headers, name: value})
 
@@ -80,9 +80,9 @@ class Reply:
             members.append(f'"data":{self.data}')
         return "{" + ",".join(members) + "}"
 
-    def wire(self) -> HttpAnswer:
+    def wire(self) -> HttpResponse:
         """Encode the response."""
-        return HttpAnswer(self.status, self.text().encode())
+        return HttpResponse(self.status, self.text().encode())
 
 
 def error_reply(status: int, message: str, now_ms: int) -> Reply:

@@ -51,7 +51,7 @@ from http import HTTPStatus
 from typing import Any
 
 from cryptoassets.coincap_server.exchange import (
-    HttpAnswer,
+    HttpResponse,
     Reply,
     Request,
     TransferFault,
@@ -98,7 +98,7 @@ class Rule:
         times = self.options.get("times")
         return self.seen > after and (times is None or self.seen <= after + times)
 
-    def apply(self, request: Request, now_ms: int, reply_to: ReplyTo) -> HttpAnswer:
+    def apply(self, request: Request, now_ms: int, reply_to: ReplyTo) -> HttpResponse:
         """Return the faulty response."""
         if self.kind == "status":
             return self._status(now_ms)
@@ -111,7 +111,7 @@ class Rule:
             reply = self._with_content_fault(reply)
         return self._with_body_fault(reply)
 
-    def _status(self, now_ms: int) -> HttpAnswer:
+    def _status(self, now_ms: int) -> HttpResponse:
         status = self.options.get("status", HTTPStatus.INTERNAL_SERVER_ERROR)
         wire = error_reply(status, HTTPStatus(status).phrase, now_ms).wire()
         if "body" in self.options:
@@ -145,11 +145,11 @@ class Rule:
             return str(int(reply.timestamp) + self.options["shift_ms"])
         return json.dumps(self.options["value"]) if "value" in self.options else None
 
-    def _with_body_fault(self, reply: Reply) -> HttpAnswer:
+    def _with_body_fault(self, reply: Reply) -> HttpResponse:
         wire = reply.wire()
         match self.kind:
             case "html":
-                return HttpAnswer(HTTPStatus.OK, _HTML, {"Content-Type": "text/html"})
+                return HttpResponse(HTTPStatus.OK, _HTML, {"Content-Type": "text/html"})
             case "bad_utf8":
                 return replace(wire, body=wire.body.replace(b'"name":"', b'"name":"\xff', 1))
             case "bom":

@@ -60,7 +60,7 @@ class Recording:
         names = sorted({name.removesuffix(".gz") for name in found if name.endswith(_ENDINGS)})
         if not names:
             raise SettingsError(
-                f"No recorded answer in {folder}: it must contain assets.json, rates.json or "
+                f"No recorded response in {folder}: it must contain assets.json, rates.json or "
                 "history_<slug>_<interval>.json. Set another folder with --replay"
             )
         for name in names:
@@ -147,7 +147,7 @@ def _read(path: Path, version: tuple[int, int]) -> _File:
             raise UnreadableError(f"a point's time is {shown}, not a number of milliseconds")
     except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(
-            f"The recorded answer {path} cannot be served ({error}). A retry will not help; fix "
+            f"The recorded response {path} cannot be served ({error}). A retry will not help; fix "
             'the file: CoinCap\'s own form is {"timestamp": ..., "data": [...]}'
         ) from error
     stamp = envelope.members.get("timestamp")

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from cryptoassets.coincap_server.exchange import HttpAnswer, Request
+from cryptoassets.coincap_server.exchange import HttpResponse, Request
 from cryptoassets.errors import SettingsError
 
 _IDLE_SECONDS = 60
@@ -26,7 +26,7 @@ _WORTH_COMPRESSING_BYTES = 1000
 class App(Protocol):
     """Answers requests; called from many threads."""
 
-    def answer(self, request: Request) -> HttpAnswer:
+    def answer(self, request: Request) -> HttpResponse:
         """Answer one request."""
 
 
@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.rfile.read(length) if length else b"",
         )
 
-    def _send(self, wire: HttpAnswer) -> None:
+    def _send(self, wire: HttpResponse) -> None:
         if wire.transfer_fault == "reset":
             self._reset()
             return

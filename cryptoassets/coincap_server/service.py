@@ -26,7 +26,7 @@ from cryptoassets.coincap.protocol import (
     SOURCE_HEADER,
     epoch_ms,
 )
-from cryptoassets.coincap_server.exchange import HttpAnswer, Reply, Request, error_reply
+from cryptoassets.coincap_server.exchange import HttpResponse, Reply, Request, error_reply
 from cryptoassets.coincap_server.faults import Faults, InvalidFaultError
 from cryptoassets.origins import LOOPBACK_HOSTS, host_name, is_from_another_origin
 from cryptoassets.settings import SourceKind
@@ -66,13 +66,13 @@ class Service:
         self._calls: Counter[str] = Counter()
         self._credits: Counter[str] = Counter()
 
-    def answer(self, request: Request) -> HttpAnswer:
+    def answer(self, request: Request) -> HttpResponse:
         """Answer one request; every response names its source in a header."""
         request = request.without_prefix("/v3")
-        wire = self._own_answer(request) or self._metered_answer(request)
+        wire = self._own_response(request) or self._metered_response(request)
         return wire.with_header(SOURCE_HEADER, self._content.source)
 
-    def _own_answer(self, request: Request) -> HttpAnswer | None:
+    def _own_response(self, request: Request) -> HttpResponse | None:
         """Answer the routes that CoinCap does not have; None for CoinCap's routes."""
         if request.path == "/health":
             return _json_wire({"status": "ok", "source": self._content.source})
@@ -80,10 +80,10 @@ class Service:
             with self._lock:
                 return _json_wire({"calls": dict(self._calls), "credits": dict(self._credits)})
         if request.path == "/faults":
-            return self._fault_answer(request)
+            return self._fault_response(request)
         return None
 
-    def _fault_answer(self, request: Request) -> HttpAnswer:
+    def _fault_response(self, request: Request) -> HttpResponse:
         refusal = _refusal_of_change(request) if request.method != "GET" else None
         if refusal is not None:
             return refusal
@@ -96,7 +96,7 @@ class Service:
             return _json_wire({"error": str(error)}, HTTPStatus.BAD_REQUEST)
         return _json_wire(self._faults.rules())
 
-    def _metered_answer(self, request: Request) -> HttpAnswer:
+    def _metered_response(self, request: Request) -> HttpResponse:
         route = route_of(request.path)
         rule = self._faults.take(request.path, route)
         wire = self._refusal(request)
@@ -111,7 +111,7 @@ class Service:
             self._credits[route] += counted_credits(len(wire.body)) if not wire.is_reset else 1
         return wire
 
-    def _refusal(self, request: Request) -> HttpAnswer | None:
+    def _refusal(self, request: Request) -> HttpResponse | None:
         if request.method != "GET":
             return error_reply(HTTPStatus.METHOD_NOT_ALLOWED, "Only GET", self._now_ms()).wire()
         sent = request.headers.get("authorization", "")
@@ -138,7 +138,7 @@ def route_of(path: str) -> str:
     return path
 
 
-def _refusal_of_change(request: Request) -> HttpAnswer | None:
+def _refusal_of_change(request: Request) -> HttpResponse | None:
     """Refuse requests that a web page could send, because the simulator needs no key."""
     headers = request.headers
     is_foreign_host = host_name(headers) not in LOOPBACK_HOSTS
@@ -155,5 +155,5 @@ def _refusal_of_change(request: Request) -> HttpAnswer | None:
     return None
 
 
-def _json_wire(content: Any, status: int = HTTPStatus.OK) -> HttpAnswer:
-    return HttpAnswer(status, json.dumps(content).encode())
+def _json_wire(content: Any, status: int = HTTPStatus.OK) -> HttpResponse:
+    return HttpResponse(status, json.dumps(content).encode())

@@ -118,8 +118,8 @@ class Run:
 
 
 @dataclass(frozen=True)
-class DagsterAnswer:
-    """Dagster's answer, and which installation this Dagster belongs to.
+class DagsterResponse:
+    """Dagster's response, and which installation this Dagster belongs to.
 
     Attributes:
         owner: `ours` if it belongs to this installation; `others` if it belongs to another one;
@@ -177,7 +177,7 @@ def dagster_link(run_id: str) -> str:
 
 
 @st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
-def ask_dagster(limit: int, published_by: Collection[str]) -> DagsterAnswer:
+def ask_dagster(limit: int, published_by: Collection[str]) -> DagsterResponse:
     """Request the newest runs, and find out whether this Dagster belongs to this installation.
 
     Several installations on one machine use the same default address for Dagster. The Dagster that
@@ -197,10 +197,10 @@ def ask_dagster(limit: int, published_by: Collection[str]) -> DagsterAnswer:
         runs = [_run(one) for one in found["runsOrError"]["results"]]
         is_known = bool(found["published"]["results"])
     except (requests.RequestException, ValueError, KeyError, TypeError):
-        return DagsterAnswer("none", [])
+        return DagsterResponse("none", [])
     if not published_by:
-        return DagsterAnswer("anyone", [])
-    return DagsterAnswer("ours", runs) if is_known else DagsterAnswer("others", [])
+        return DagsterResponse("anyone", [])
+    return DagsterResponse("ours", runs) if is_known else DagsterResponse("others", [])
 
 
 def _run(found: dict[str, Any]) -> Run:

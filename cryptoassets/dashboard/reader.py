@@ -20,7 +20,7 @@ _UTC = "UTC"
 _BANNERS = {
     "simulator": "**Simulated prices.** They come from the built-in simulator and are not real. "
     "Set `COINCAP_API_KEY` to fetch real prices from CoinCap.",
-    "replay": "**Replayed prices.** They come from recorded answers and are not today's prices.",
+    "replay": "**Replayed prices.** They come from recorded responses and are not today's prices.",
 }
 
 

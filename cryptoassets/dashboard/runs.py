@@ -1,7 +1,7 @@
 """The table of the last runs, which shows only runs of this installation.
 
-What goes here: the table, and what it shows while Dagster's answer cannot be used. What stays out:
-asking Dagster (in `addresses`).
+What goes here: the table, and what it shows while Dagster's response cannot be used. What stays
+out: asking Dagster (in `addresses`).
 """
 
 from collections.abc import Collection, Sequence
@@ -27,15 +27,15 @@ def show_runs(published_by: Collection[str], batches: Sequence[Row], reader: Rea
         reader: the reader's choices.
     """
     st.subheader("Last runs", anchor=False)
-    answer = ask_dagster(_RUNS_SHOWN, published_by)
-    if answer.owner == "ours":
-        _show_runs_of_dagster(answer.runs, reader)
-    elif answer.owner == "anyone":
+    response = ask_dagster(_RUNS_SHOWN, published_by)
+    if response.owner == "ours":
+        _show_runs_of_dagster(response.runs, reader)
+    elif response.owner == "anyone":
         st.caption(
             "Nothing has been published yet, so it is not known whether the Dagster at "
             f"{dagster_page()} belongs to this installation. Its page lists its runs."
         )
-    elif answer.owner == "others":
+    elif response.owner == "others":
         _show_publishing_runs(batches, reader, has_links=False)
         st.caption(
             f"The Dagster at {dagster_page()} belongs to another installation: it does not know "

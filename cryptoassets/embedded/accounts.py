@@ -37,12 +37,12 @@ class Account:
 
     def _succeeds(self, *command: str) -> bool:
         try:
-            answer = subprocess.run(
+            completed = subprocess.run(
                 command, cwd="/", capture_output=True, check=False, **self.as_options()
             )
         except OSError:
             return False
-        return answer.returncode == 0
+        return completed.returncode == 0
 
 
 def server_account(existing: Path) -> Account | None:

@@ -57,7 +57,7 @@ def dagster_stack(report: Report | None = None) -> Stack:
     dagster_home = os.environ.get("DAGSTER_HOME")
     for kind in get_args(SourceKind):
         stack_of_kind = Stack(settings, report, source=kind)
-        if dagster_home == str(stack_of_kind.set_home / "dagster"):
+        if dagster_home == str(stack_of_kind.source_home / "dagster"):
             return stack_of_kind
     stack = Stack(settings, report)
     try:

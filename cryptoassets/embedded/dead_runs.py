@@ -119,14 +119,14 @@ def _is_without_code_server(run: "DagsterRun", idle_time: timedelta) -> bool:
         use_ssl=server.get("use_ssl", False),
     )
     try:
-        answer = deserialize_value(client.get_current_runs(), GetCurrentRunsResult)
+        response = deserialize_value(client.get_current_runs(), GetCurrentRunsResult)
     except DagsterUserCodeUnreachableError as error:
         # The server of `dagster dev` is a proxy, which does not know which runs are executing.
         if "UNIMPLEMENTED" in str(error):
             return False
         # A server on a Unix socket ran on this host and does not come back; on a TCP port it might.
         return "socket" in server and idle_time > START_LIMIT
-    return run.run_id not in answer.current_runs
+    return run.run_id not in response.current_runs
 
 
 def _has_coordinator(instance: "DagsterInstance") -> bool:

@@ -73,13 +73,13 @@ def find_java(environment: Mapping[str, str] = os.environ) -> Path:
 def is_usable(java: Path) -> bool:
     """Return whether this Java has version 17, 21 or newer."""
     try:
-        answer = subprocess.run(
+        completed = subprocess.run(
             [str(java), "-version"], capture_output=True, text=True, check=False, timeout=30
         )
     except (OSError, subprocess.TimeoutExpired):
         return False
-    version = re.search(r'version "(\d+)', answer.stderr)
-    if answer.returncode != 0 or not version:
+    version = re.search(r'version "(\d+)', completed.stderr)
+    if completed.returncode != 0 or not version:
         return False
     return int(version[1]) == 17 or int(version[1]) >= 21  # noqa: PLR2004 -- what Spark supports
 

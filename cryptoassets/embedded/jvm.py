@@ -22,7 +22,7 @@ from pathlib import Path
 
 from cryptoassets.embedded.processes import LOG_BYTES_KEPT
 from cryptoassets.errors import EmbeddedError
-from cryptoassets.shortages import disk_remedy, remedy_of
+from cryptoassets.shortages import disk_problem, shortage_message
 
 START_SECONDS = 120.0
 _CHECK_SECONDS = 2.0
@@ -131,7 +131,7 @@ def _begin(
 ) -> _StartingJvm:
     _, max_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     is_short = max_files != resource.RLIM_INFINITY and max_files < _MIN_OPEN_FILES
-    problem = remedy_of("too many open files") if is_short else disk_remedy(folder)
+    problem = shortage_message("too many open files") if is_short else disk_problem(folder)
     if problem:
         raise EmbeddedError(f"Spark cannot be started. {problem}")
     try:
@@ -152,7 +152,9 @@ def _address_in(scratch: "tempfile.TemporaryDirectory[str]") -> Path:
 
 
 def _not_started(error: OSError) -> EmbeddedError:
-    remedy = remedy_of(str(error)) or "Make it readable and writable, then run the command again"
+    remedy = (
+        shortage_message(str(error)) or "Make it readable and writable, then run the command again"
+    )
     return EmbeddedError(f"Spark cannot be started: {error}. {remedy}")
 
 
@@ -209,7 +211,7 @@ def _await(
 
 def _has_failed(folder: Path, log: Path, log_start: int) -> bool:
     """Return whether a live JVM will never write its address, e.g. because its main thread died."""
-    return disk_remedy(folder) is not None or _MAIN_THREAD_ENDED in _output_tail(log, log_start)
+    return disk_problem(folder) is not None or _MAIN_THREAD_ENDED in _output_tail(log, log_start)
 
 
 def _output_tail(log: Path, log_start: int) -> str:
@@ -236,7 +238,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 def _explained(error: _NotStartedError, log: Path, log_start: int, folder: Path) -> EmbeddedError:
     output = _output_tail(log, log_start)
-    remedy = disk_remedy(folder) or remedy_of(output)
+    remedy = disk_problem(folder) or shortage_message(output)
     if remedy:
         return EmbeddedError(f"Spark cannot be started. {remedy}")
     errors = [line for line in output.splitlines() if "rror" in line or "xception" in line]

@@ -44,7 +44,7 @@ class MongoServer(EmbeddedServer):
     @property
     def folder(self) -> Path:
         """The data directory; each program has its own, as neither can read the other's data."""
-        return self.set_home / "mongo" / self._engine
+        return self.source_home / "mongo" / self._engine
 
     @property
     def kind(self) -> str:

@@ -47,7 +47,7 @@ class PostgresServer(EmbeddedServer):
     @property
     def inside(self) -> Path:
         """The folder in our home; the data may be elsewhere, see `postgres_files`."""
-        return self.set_home / "postgres"
+        return self.source_home / "postgres"
 
     @property
     def base_folder(self) -> Path:
@@ -98,9 +98,9 @@ class PostgresServer(EmbeddedServer):
         if not self.inside.exists():
             self.inside.mkdir()
             self.inside.chmod(0o700)
-            if self._account and self._account.can_enter(self.set_home.parent):
+            if self._account and self._account.can_enter(self.source_home.parent):
                 # If we are root, PostgreSQL runs as another account, which must reach its data.
-                for folder in (self.set_home, self.inside):
+                for folder in (self.source_home, self.inside):
                     folder.chmod(0o711)
         place = postgres_files.choose_folder(self.inside, self._account)
         if place != self.inside and not self.folder.exists():
@@ -209,7 +209,7 @@ class PostgresServer(EmbeddedServer):
         self._run_program("postgres", "--single", "-D", str(folder), "postgres", text=text)
 
     def _run_program(self, name: str, *arguments: str, text: str = "") -> None:
-        answer = subprocess.run(
+        completed = subprocess.run(
             [str(self._programs / name), *arguments],
             input=text,
             capture_output=True,
@@ -219,11 +219,11 @@ class PostgresServer(EmbeddedServer):
             env=_ENVIRONMENT,
             **(self._account.as_options() if self._account else {}),
         )
-        output = answer.stderr.splitlines()
+        output = completed.stderr.splitlines()
         markers = ("error:", "ERROR:", "FATAL:")
         errors = [line for line in output if any(marker in line for marker in markers)]
-        if answer.returncode != 0 or errors:
-            reason = (errors or output or [f"{name} ended with {answer.returncode}"])[-1].strip()
+        if completed.returncode != 0 or errors:
+            reason = (errors or output or [f"{name} ended with {completed.returncode}"])[-1].strip()
             raise EmbeddedError(
                 f"PostgreSQL cannot create its data directory in {self.base_folder}: {reason}. "
                 "Free some space or fix the permissions, or set CRYPTOASSETS_HOME to another folder"
@@ -231,14 +231,14 @@ class PostgresServer(EmbeddedServer):
 
     def _fail_if_other_version(self) -> None:
         data_version = (self.folder / "PG_VERSION").read_text().strip()
-        answer = subprocess.run(
+        completed = subprocess.run(
             [str(self._installed_programs / "postgres"), "--version"],
             capture_output=True,
             text=True,
             check=True,
             env=_ENVIRONMENT,
         )
-        found = answer.stdout.split()[2].split(".")[0]
+        found = completed.stdout.split()[2].split(".")[0]
         if data_version != found:
             raise EmbeddedError(
                 f"The data in {self.folder} was created by PostgreSQL {data_version}, but this "

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from cryptoassets.embedded import processes
 from cryptoassets.errors import EmbeddedError, StoreNotRunningError
-from cryptoassets.shortages import disk_remedy, remedy_of
+from cryptoassets.shortages import disk_problem, shortage_message
 
 READY_SECONDS = 60.0
 LOCK_SECONDS = 180.0
@@ -76,11 +76,11 @@ class EmbeddedServer(ABC):
     may_start: ClassVar[bool] = True
     """Whether this process may start servers; see `starting_nothing`."""
 
-    def __init__(self, set_home: Path, report: Report) -> None:
-        self.set_home = set_home
+    def __init__(self, source_home: Path, report: Report) -> None:
+        self.source_home = source_home
         self.report = report
-        self._state_file = set_home / "run" / f"{self.name}.json"
-        self.log = set_home / "logs" / f"{self.name}.log"
+        self._state_file = source_home / "run" / f"{self.name}.json"
+        self.log = source_home / "logs" / f"{self.name}.log"
 
     @property
     @abstractmethod
@@ -120,7 +120,7 @@ class EmbeddedServer(ABC):
             if port is not None:
                 return port
             if not EmbeddedServer.may_start:
-                raise not_running([self.title], self.set_home)
+                raise not_running([self.title], self.source_home)
             with self.locked():
                 # Another command may have started the server while we waited for the lock.
                 port = self.running_port()
@@ -191,12 +191,12 @@ class EmbeddedServer(ABC):
         try:
             yield
         except OSError as error:
-            remedy = remedy_of(str(error)) or (
+            remedy = shortage_message(str(error)) or (
                 "Free some space or fix the permissions, or set CRYPTOASSETS_HOME to a "
                 "writable folder"
             )
             raise EmbeddedError(
-                f"{self.title} cannot be started: {error.filename or self.set_home}: "
+                f"{self.title} cannot be started: {error.filename or self.source_home}: "
                 f"{error.strerror or error}. {remedy}"
             ) from error
 
@@ -218,7 +218,9 @@ class EmbeddedServer(ABC):
             port = processes.free_port()
         reason = self._last_error()
         remedy = (
-            disk_remedy(self.set_home) or remedy_of(reason) or f"The whole log is in {self.log}"
+            disk_problem(self.source_home)
+            or shortage_message(reason)
+            or f"The whole log is in {self.log}"
         )
         raise EmbeddedError(f"{self.title} did not start: {reason}. {remedy}")
 

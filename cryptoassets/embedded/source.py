@@ -32,7 +32,7 @@ class SimulatorServer(EmbeddedServer):
     @property
     def folder(self) -> Path:
         """An empty folder; its path in the command line identifies the process."""
-        return self.set_home / "source"
+        return self.source_home / "source"
 
     @property
     def kind(self) -> str:
@@ -64,29 +64,29 @@ class SimulatorServer(EmbeddedServer):
         )
 
 
-def ask_source(url: str, answers_file: Path) -> SourceKind:
-    """Ask the server at `url` which source it serves; if the server is down, use its last answer.
+def ask_source(url: str, responses_file: Path) -> SourceKind:
+    """Ask the server at `url` which source it serves; if the server is down, use its last response.
 
     Args:
         url: COINCAP_URL.
-        answers_file: JSON file with the last answer per URL; need not exist.
+        responses_file: JSON file with the last response per URL; need not exist.
 
     Raises:
         SourceUnavailableError: the server does not answer, and it has never answered.
     """
-    answers = _read_answers(answers_file)
+    responses = _read_responses(responses_file)
     header = source_header_of(f"{url.rstrip('/')}/health")
     if header is None:
-        if url in answers:
-            return answers[url]
+        if url in responses:
+            return responses[url]
         raise SourceUnavailableError(
             f"The source at COINCAP_URL ({url}) does not answer, so it is unknown whose data it "
             "serves. Start it, or correct COINCAP_URL, then try again"
         )
     kind = source_named(header)
-    if answers.get(url) != kind:
-        answers_file.parent.mkdir(parents=True, exist_ok=True)
-        answers_file.write_text(json.dumps(answers | {url: kind}, indent=1))
+    if responses.get(url) != kind:
+        responses_file.parent.mkdir(parents=True, exist_ok=True)
+        responses_file.write_text(json.dumps(responses | {url: kind}, indent=1))
     return kind
 
 
@@ -118,7 +118,7 @@ def _opener(url: str) -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
 
 
-def _read_answers(file: Path) -> dict[str, SourceKind]:
+def _read_responses(file: Path) -> dict[str, SourceKind]:
     try:
         return dict(json.loads(file.read_text()))
     except (OSError, ValueError):

@@ -20,7 +20,7 @@ from cryptoassets.embedded.source import SimulatorServer
 from cryptoassets.errors import AnalystLoginError, EmbeddedError
 from cryptoassets.project import project_root
 from cryptoassets.settings import COINCAP_V3_URL, Settings, SourceKind
-from cryptoassets.shortages import disk_remedy
+from cryptoassets.shortages import disk_problem
 
 
 class Stack:
@@ -120,7 +120,7 @@ class Stack:
             )
         port = self._postgres.running_port()
         if port is None:
-            raise not_running([self._postgres.title], self.set_home)
+            raise not_running([self._postgres.title], self.source_home)
         url = self._postgres.analyst_url(port)
         if url is None:
             raise AnalystLoginError(
@@ -133,7 +133,7 @@ class Stack:
         """Return the folder or URI of the cleaned Parquet files."""
         named = self._settings.clean_path
         if named is None:
-            return str(self.set_home / "clean")
+            return str(self.source_home / "clean")
         return named if "://" in named else str(project_root() / Path(named).expanduser())
 
     @property
@@ -145,20 +145,20 @@ class Stack:
         Dagster can start even if the source is down and therefore unknown.
         """
         named = self._settings.postgres_url is not None
-        home = (self._settings.home if named else self.set_home) / "dagster"
+        home = (self._settings.home if named else self.source_home) / "dagster"
         home.mkdir(parents=True, exist_ok=True)
         return home
 
     @property
     def spark_folder(self) -> Path:
         """Folder for Spark's local files and for files that workers need; created if missing."""
-        folder = self.set_home / "spark"
+        folder = self.source_home / "spark"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def log_of(self, name: str) -> Path:
         """Return the log file of a program that is not a server."""
-        return self.set_home / "logs" / f"{name}.log"
+        return self.source_home / "logs" / f"{name}.log"
 
     def java_home(self) -> Path:
         """Return the JAVA_HOME for Spark's JVM: our shim around a suitable Java."""
@@ -176,9 +176,9 @@ class Stack:
         Raises:
             EmbeddedError: CRYPTOASSETS_HOME has no free space, or a server did not start.
         """
-        problem = disk_remedy(self.set_home)
+        problem = disk_problem(self.source_home)
         if problem:
-            raise EmbeddedError(f"No data can be stored in {self.set_home}. {problem}")
+            raise EmbeddedError(f"No data can be stored in {self.source_home}. {problem}")
         wanted = self._wanted
         with ThreadPoolExecutor(max_workers=len(wanted) or 1) as pool:
             for started in [pool.submit(server.ensure) for server in wanted]:
@@ -236,18 +236,18 @@ class Stack:
 
     @cached_property
     def _postgres(self) -> PostgresServer:
-        return PostgresServer(self.set_home, self._report)
+        return PostgresServer(self.source_home, self._report)
 
     @cached_property
     def _mongo(self) -> MongoServer:
-        return MongoServer(self.set_home, self._report)
+        return MongoServer(self.source_home, self._report)
 
     @cached_property
     def _simulator(self) -> SimulatorServer:
-        return SimulatorServer(self.set_home, self._report)
+        return SimulatorServer(self.source_home, self._report)
 
     @property
-    def set_home(self) -> Path:
+    def source_home(self) -> Path:
         """Folder of the current source's embedded stores."""
         return self._home_of(self.source)
 
@@ -255,24 +255,24 @@ class Stack:
         # Data from CoinCap is never mixed with data from other sources.
         return self._settings.home if kind == "simulator" else self._settings.home / kind
 
-    def _servers_of(self, set_home: Path) -> Sequence[EmbeddedServer]:
+    def _servers_of(self, source_home: Path) -> Sequence[EmbeddedServer]:
         makers: tuple[Callable[[Path, Report], EmbeddedServer], ...]
         makers = (SimulatorServer, MongoServer, PostgresServer)
-        return [make(set_home, self._report) for make in makers]
+        return [make(source_home, self._report) for make in makers]
 
     def _erase(self) -> list[str]:
-        set_home = self.set_home
+        source_home = self.source_home
         try:
             self._postgres.erase()
             for name in ("mongo", "clean", "dagster", "source", "spark", "logs", "run"):
-                if (set_home / name).exists():
-                    shutil.rmtree(set_home / name)
+                if (source_home / name).exists():
+                    shutil.rmtree(source_home / name)
         except OSError as error:
             raise EmbeddedError(
-                f"{error.filename or set_home} cannot be deleted ({error.strerror}). "
+                f"{error.filename or source_home} cannot be deleted ({error.strerror}). "
                 "Fix the permissions, or delete it by hand"
             ) from error
-        return [f"Deleted the stores of source `{self.source}` in {set_home}"]
+        return [f"Deleted the stores of source `{self.source}` in {source_home}"]
 
     def _report(self, sentence: str) -> None:
         if self._report_to and sentence not in self._reported:

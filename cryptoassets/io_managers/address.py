@@ -37,9 +37,9 @@ def remedy(key: dg.AssetKey, partition: str) -> str:
     """How to create a missing partition, as text for an error message."""
     table = table_of(key)
     flow = schemas.flow_of(table)
-    is_of_past = flow is not None and flow.is_of_past
-    command = f"`cryptoassets {'backfill' if is_of_past else 'run'}`"
-    command += "" if is_of_past else " for the current hour"
+    is_history = flow is not None and flow.is_history
+    command = f"`cryptoassets {'backfill' if is_history else 'run'}`"
+    command += "" if is_history else " for the current hour"
     if flow and table == flow.clean:
         command = rebuild_command(partition_window(partition))
     return (

@@ -16,7 +16,7 @@ from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.schemas import Flow
 from cryptoassets.stores.expiry import refuse_if_all_expired
 from cryptoassets.stores.lake import was_skipped
-from cryptoassets.stores.mongodb import count_in, end_of_times
+from cryptoassets.stores.mongodb import count_in, oldest_or_newest_time
 
 
 def refuse_missing(
@@ -35,7 +35,7 @@ def refuse_missing(
     # the embedded stand-in for MongoDB. FerretDB sorts all documents to find the newest one, so it
     # is not looked for when past hours are processed again.
     is_current = window.start <= datetime.now(UTC) < window.end
-    newest = end_of_times(collection, {}, pymongo.DESCENDING) if is_current else None
+    newest = oldest_or_newest_time(collection, {}, pymongo.DESCENDING) if is_current else None
     if (newest and window.start <= newest < window.end) or count_in(collection, window):
         return
     refuse_if_all_expired(lake, flow.raw.full_name, context.asset_partition_keys)

@@ -69,7 +69,7 @@ class Channel:
         _unfinished[self.digest] = thread
         thread.start()
         thread.join(_SEND_SECONDS)
-        return results[0] if results else f"no answer within {_SEND_SECONDS:g} s"
+        return results[0] if results else f"no response within {_SEND_SECONDS:g} s"
 
     def _deliver(self, message: Message) -> str | None:
         with _quiet(self._parts) as complaints:

@@ -6,7 +6,7 @@ What goes here: finding the sentence. What stays out: reading events (in `last_r
 
 from typing import TYPE_CHECKING
 
-from cryptoassets.shortages import remedy_of
+from cryptoassets.shortages import shortage_message
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -25,5 +25,5 @@ def sentence_of(error: "dg.SerializableErrorInfo | None") -> str:
         if kind.startswith("cryptoassets.errors."):
             return words
         error = error.cause
-    remedy = remedy_of(text)
+    remedy = shortage_message(text)
     return f"{text.partition(chr(10))[0]}. {remedy}" if remedy else text

@@ -18,7 +18,7 @@ from cryptoassets.checks.places import (
 from cryptoassets.checks.values import changed_values
 from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.operations.last_audit import LastAudit
-from cryptoassets.operations.older_rules import words_of_older_rules
+from cryptoassets.operations.older_rules import older_rules_warnings
 from cryptoassets.operations.progress import Progress, number_of
 from cryptoassets.partitions.spans import Span, partition_name, rebuild_command
 from cryptoassets.resources.mongo import MongoResource
@@ -28,7 +28,7 @@ from cryptoassets.stores.clean_checksums import files_checksum
 from cryptoassets.stores.clean_folders import (
     clean_damage,
     clean_partition,
-    is_of_older_rules,
+    is_judged_by_older_rules,
     unchanged_files_hash,
 )
 from cryptoassets.stores.documents import lake_id
@@ -120,11 +120,11 @@ class _FlowAudit:
                 expired += 1
                 self._compare_expired(window, count)
             else:
-                if is_of_older_rules(flow.clean, window):
+                if is_judged_by_older_rules(flow.clean, window):
                     of_older_rules.append(window)
                 count = self._compare_partition(window, row, count)
             in_partitions += count
-        self._found.notes += words_of_older_rules(flow, of_older_rules)
+        self._found.notes += older_rules_warnings(flow, of_older_rules)
         self._note_what_was_not_compared(are_counts_exact=raw.are_exact)
         if not (raw.are_all and in_partitions == sum(raw.counts.values())):
             self._found.problems += _without_partition(mongo, flow, partitions, in_partitions)

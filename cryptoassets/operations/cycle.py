@@ -17,7 +17,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cryptoassets.errors import CryptoassetsError
 from cryptoassets.facts import Fact
-from cryptoassets.operations.left_behind import days_left_behind, hours_left_behind, started_hours
+from cryptoassets.operations.left_behind import (
+    days_left_behind,
+    partitions_left_behind,
+    started_partitions,
+)
 from cryptoassets.operations.other_flows import run_other_flows
 from cryptoassets.operations.progress import number_of
 from cryptoassets.operations.runs import Outcome, Runner
@@ -159,18 +163,18 @@ class Cycles:
     def _look_back(self, runner: Runner, now: datetime) -> None:
         """Record the hours and days, of any age, that earlier runs left unfinished."""
         with open_stores() as stores:
-            waiting = hours_left_behind(stores, now)
+            waiting = partitions_left_behind(stores, now)
             stale = days_left_behind(stores.postgres)
             earlier = earlier_publications(stores.postgres)
         self.unprocessed |= waiting.keys
         self.stale_days |= stale.keys
-        for sentence in filter(None, (waiting.rest, stale.rest, earlier)):
+        for sentence in filter(None, (waiting.warning, stale.warning, earlier)):
             runner.warn(sentence)
 
     def _process(self, runner: Runner, cycle: Cycle) -> bool:
         is_done = True
         days = set()
-        for place, partition in enumerate(reversed(started_hours(self.unprocessed))):
+        for place, partition in enumerate(reversed(started_partitions(self.unprocessed))):
             if runner.execute("process", partition, tags=self.tags):
                 days.add(partition[:10])
             else:

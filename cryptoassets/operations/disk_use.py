@@ -33,7 +33,7 @@ def disk_use(stores: Stores, connection: Connection) -> int:
     if stores.settings.postgres_url:
         [(size,)] = connection.execute(_DATABASES, [list(DATABASES)]).fetchall()
         total += int(size)
-    elif outside := outside_folder(stores.stack.set_home / "postgres"):
+    elif outside := outside_folder(stores.stack.source_home / "postgres"):
         total += _folder_bytes(outside)
     if stores.settings.mongo_url:
         statistics = stores.mongo.lake().command("dbStats")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cryptoassets.facts import Fact, facts_of
 from cryptoassets.operations.progress import number_of
 from cryptoassets.settings import load_settings
-from cryptoassets.shortages import disk_remedy
+from cryptoassets.shortages import disk_problem
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -63,7 +63,9 @@ def is_interrupt(error: "dg.SerializableErrorInfo | None") -> bool:
 
 def unrecorded_failure() -> str:
     """Explain the failure of a run whose events could not be stored."""
-    remedy = disk_remedy(load_settings().home) or "Read the lines above, then run the command again"
+    remedy = (
+        disk_problem(load_settings().home) or "Read the lines above, then run the command again"
+    )
     return f"it failed, and PostgreSQL could not record why. {remedy}"
 
 

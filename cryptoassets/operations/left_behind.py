@@ -28,40 +28,40 @@ later days need."""
 
 @dataclass(frozen=True)
 class LeftBehind:
-    """Hours whose documents are not all published, or days whose marts are stale.
+    """Partitions whose documents are not all published, or days whose marts are stale.
 
     Attributes:
         keys: keys of the partitions that this run processes.
-        rest: a sentence about the partitions that this run does not process and the command
-            that processes them; None: this run processes all.
+        warning: which partitions this run does not process, and the command that processes
+            them; None: this run processes all.
     """
 
     keys: set[str]
-    rest: str | None
+    warning: str | None
 
 
-def started_hours(hours: Collection[str]) -> list[str]:
-    """Return those hours that have started, oldest first.
+def started_partitions(keys: Collection[str]) -> list[str]:
+    """Return those hours or days that have started, oldest first.
 
     A source whose clock is fast sends documents of the next hour. Dagster has no partition for
     that hour until it starts.
     """
     now = datetime.now(UTC)
-    return [hour for hour in sorted(hours) if partition_window(hour)[0] <= now]
+    return [key for key in sorted(keys) if partition_window(key)[0] <= now]
 
 
-def hours_left_behind(stores: Stores, now: datetime, flow: Flow = SNAPSHOT_FLOW) -> LeftBehind:
+def partitions_left_behind(stores: Stores, now: datetime, flow: Flow = SNAPSHOT_FLOW) -> LeftBehind:
     """Find unpublished hours of any age, and the last day's hours without usable Parquet.
 
     History has days instead of hours.
     """
     waiting = partitions_waiting(stores.mongo, stores.postgres, flow, now)
     without_parquet = partitions_without_parquet(stores.mongo, stores.postgres, flow, now)
-    keys = started_hours({*(partition.key for partition in waiting), *without_parquet})
+    keys = started_partitions({*(partition.key for partition in waiting), *without_parquet})
     earlier, keys = split_at_first(keys)
     found = _newest(keys, MAX_HOURS, f"{flow.unit}s have documents that are not processed")
     sentences = [earlier_documents(earlier)] if earlier else []
-    return replace(found, rest=". ".join([*filter(None, [found.rest]), *sentences]) or None)
+    return replace(found, warning=". ".join([*filter(None, [found.warning]), *sentences]) or None)
 
 
 def days_left_behind(postgres: PostgresResource) -> LeftBehind:

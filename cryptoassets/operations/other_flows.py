@@ -12,7 +12,7 @@ import pymongo
 
 from cryptoassets.errors import SettingsError, SourceError, StoreError
 from cryptoassets.jobs import processed_assets
-from cryptoassets.operations.left_behind import hours_left_behind, started_hours
+from cryptoassets.operations.left_behind import partitions_left_behind, started_partitions
 from cryptoassets.operations.runs import Runner
 from cryptoassets.operations.session import Stores
 from cryptoassets.partitions.spans import partition_around, partition_name, partition_window
@@ -20,7 +20,7 @@ from cryptoassets.resources import ecb_rates
 from cryptoassets.resources.coincap import is_recorded, listing_credits, requested_ids
 from cryptoassets.resources.credits import PostgresCreditKeeper
 from cryptoassets.schemas import FLOWS, SNAPSHOT_FLOW, Flow, asset_of
-from cryptoassets.stores.mongodb import end_of_times
+from cryptoassets.stores.mongodb import oldest_or_newest_time
 from cryptoassets.upkeep.in_use import windows_of_live_runs
 
 
@@ -40,31 +40,35 @@ def run_other_flows(
         now: the current time.
         tags: further tags of the runs.
     """
-    is_done = True
+    all_succeeded = True
     refresh_ecb_rates(stores, runner, now)
     for flow in FLOWS:
         if flow is SNAPSHOT_FLOW:
             continue
-        waiting = hours_left_behind(stores, now, flow)
+        waiting = partitions_left_behind(stores, now, flow)
         wanted = _without_live_run(runner, waiting.keys)
         if is_due(stores, flow, now):
             current = partition_name(partition_around(now, flow.span))
             fetched = [asset_of(flow.raw), *processed_assets(flow)]
-            is_done = runner.execute(flow.job, current, tags=tags, assets=fetched) and is_done
-            # An answer belongs to the partition of its own timestamp, whichever run fetched it.
+            all_succeeded = (
+                runner.execute(flow.job, current, tags=tags, assets=fetched) and all_succeeded
+            )
+            # A response is stored in the partition of its own timestamp, not of the requested one.
             raw = asset_of(flow.raw)
             wanted |= {key for name, key in runner.outcome.materialized if name == raw}
             wanted.discard(current)
-        for key in reversed(started_hours(wanted)):
+        for key in reversed(started_partitions(wanted)):
             assets = processed_assets(flow)
-            is_done = runner.execute(flow.job, key, tags=tags, assets=assets) and is_done
-        if waiting.rest:
-            runner.warn(waiting.rest)
-    return is_done
+            all_succeeded = (
+                runner.execute(flow.job, key, tags=tags, assets=assets) and all_succeeded
+            )
+        if waiting.warning:
+            runner.warn(waiting.warning)
+    return all_succeeded
 
 
 def _without_live_run(runner: Runner, keys: set[str]) -> set[str]:
-    """Leave out partitions of live runs: `backfill` also publishes the history that it fetches."""
+    """Leave out partitions that a live run covers: a `backfill` publishes what it fetches."""
     busy = list(windows_of_live_runs(runner.instance)) if keys else []
     return {key for key in keys if not any(one.overlaps(partition_window(key)) for one in busy)}
 
@@ -91,7 +95,7 @@ def is_due(stores: Stores, flow: Flow, now: datetime) -> bool:
     """
     if flow.every is None or (flow.ids_setting and not requested_ids(flow, stores.settings)):
         return False
-    newest = end_of_times(stores.mongo.lake()[flow.raw.name], {}, pymongo.DESCENDING)
+    newest = oldest_or_newest_time(stores.mongo.lake()[flow.raw.name], {}, pymongo.DESCENDING)
     if newest is not None and now - newest <= flow.every:
         return False
     if stores.stack.source == "replay" and not is_recorded(flow, stores.settings):

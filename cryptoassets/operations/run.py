@@ -32,9 +32,9 @@ def _run_jobs(session: Session, runner: Runner) -> None:
     """Run the jobs; if the fetch fails, run no other job."""
     from cryptoassets.operations.left_behind import (
         days_left_behind,
-        hours_left_behind,
+        partitions_left_behind,
         rest_of_days,
-        started_hours,
+        started_partitions,
     )
     from cryptoassets.operations.older_rules import report_older_rules
     from cryptoassets.operations.other_flows import run_other_flows
@@ -44,14 +44,14 @@ def _run_jobs(session: Session, runner: Runner) -> None:
 
     now, postgres = datetime.now(UTC), session.stores.postgres
     runner.progress.doing("Looking for unfinished hours")
-    waiting = hours_left_behind(session.stores, now)
+    waiting = partitions_left_behind(session.stores, now)
     if not runner.execute("ingest", now.strftime("%Y-%m-%d-%H:00")):
         return
     _await_spark(session)
     # Not only the current hour: a response belongs to the hour of its own timestamp.
     raw = {key for (_, key), rows in runner.outcome.materialized.items() if rows}
     # Process the newest hour first: an older hour that always fails must not delay it.
-    hours = reversed(started_hours(raw | waiting.keys))
+    hours = reversed(started_partitions(raw | waiting.keys))
     done = [hour for hour in hours if runner.execute("process", hour)]
     # A changed rule may have quarantined the document from which a coin's row was made.
     repair_coins(postgres)
@@ -60,8 +60,8 @@ def _run_jobs(session: Session, runner: Runner) -> None:
     days = {date.fromisoformat(key[:10]) for key in {*done, *stale.keys}}
     compute_marts(StretchRunner(runner), postgres, days)
     # Look again: later days that depend on the computed days may have been computed, too.
-    rest = stale.rest and rest_of_days(postgres)
-    for sentence in filter(None, (waiting.rest, rest, earlier_publications(postgres))):
+    rest = stale.warning and rest_of_days(postgres)
+    for sentence in filter(None, (waiting.warning, rest, earlier_publications(postgres))):
         runner.warn(sentence)
     report_older_rules(session.stores, runner)
 

@@ -171,7 +171,7 @@ def source_words(stack: Stack) -> str:
     words = {
         "coincap": "CoinCap",
         "simulator": "simulator (not real prices; set COINCAP_API_KEY for CoinCap)",
-        "replay": "replay of recorded answers",
+        "replay": "replay of recorded responses",
     }[stack.source]
     root = checkout()
     is_outside = root is None or not Path.cwd().is_relative_to(root)

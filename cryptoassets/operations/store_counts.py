@@ -20,7 +20,7 @@ from cryptoassets.schemas import (
     Table,
     asset_of,
 )
-from cryptoassets.stores.mongodb import DEAD_LETTERS, end_of_times
+from cryptoassets.stores.mongodb import DEAD_LETTERS, oldest_or_newest_time
 
 _PUBLISHED = """
     SELECT coalesce(sum(loaded_rows), 0)::bigint, (SELECT max(observed_at) FROM {table})
@@ -75,7 +75,7 @@ def store_counts(stores: Stores) -> list[StoreCount]:
     lake = stores.mongo.lake()
     counts = []
     for name in (flow.raw.name for flow in FLOWS):
-        moment = end_of_times(lake[name], {}, pymongo.DESCENDING)
+        moment = oldest_or_newest_time(lake[name], {}, pymongo.DESCENDING)
         rows = lake[name].estimated_document_count()
         counts.append(StoreCount("MongoDB", f"{lake.name}.{name}", rows, _iso(moment)))
     letters = lake[DEAD_LETTERS].estimated_document_count()

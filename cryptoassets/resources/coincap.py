@@ -17,10 +17,10 @@ from cryptoassets.coincap.models import Page, Snapshot
 from cryptoassets.embedded import Stack
 from cryptoassets.errors import (
     CreditsSpentError,
-    MalformedAnswerError,
+    MalformedResponseError,
     PaceError,
     SourceError,
-    UnstorableAnswerError,
+    UnstorableResponseError,
 )
 from cryptoassets.facts import Fact
 from cryptoassets.resources.credits import CreditMode, PostgresCreditKeeper
@@ -62,7 +62,7 @@ class CoinCapResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             except PaceError:
                 # Meanwhile, another fetch has spent the credits that the pace allowed.
                 return _skipped(keeper.budget(datetime.now(UTC)), cost)
-            except MalformedAnswerError as error:
+            except MalformedResponseError as error:
                 letter = dead_letter_of(error, client.last_url, datetime.now(UTC))
                 return RawBatch(dead_letters=(letter,), failure=error)
 
@@ -86,7 +86,7 @@ class CoinCapResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 page = client.listing(flow.route, ids, len(ids) or flow.rows)
             except (CreditsSpentError, PaceError):
                 return _skipped(keeper.budget(datetime.now(UTC)), listing_credits(flow, settings))
-            except MalformedAnswerError as error:
+            except MalformedResponseError as error:
                 letter = dead_letter_of(error, client.last_url, datetime.now(UTC))
                 return RawBatch(dead_letters=(letter,), failure=error)
         return _storable(listing_batch(flow, page), page)
@@ -143,7 +143,7 @@ def _batch_of(snapshot: Snapshot) -> RawBatch:
 
 def _storable(batch: RawBatch, first: Page) -> RawBatch:
     """Add the clocks' difference as a fact; add a failure to a batch that has only dead letters."""
-    difference = clock_difference_seconds(first.answer, first.timestamp)
+    difference = clock_difference_seconds(first.response, first.timestamp)
     if difference is not None:
         batch = replace(batch, facts={Fact.CLOCK_DIFFERENCE_SECONDS: difference})
     if batch.documents:
@@ -154,10 +154,10 @@ def _storable(batch: RawBatch, first: Page) -> RawBatch:
     if reason == "bad_timestamp":
         shown = clock_warning(difference) or f"Its timestamp is {first.timestamp!r}"
         why = f"{what} {shown}. A later retry can help; the response is kept in `dead_letters`"
-        return replace(batch, failure=MalformedAnswerError(why, status=status, reason=reason))
+        return replace(batch, failure=MalformedResponseError(why, status=status, reason=reason))
     why = (
         f"{what} MongoDB cannot store it unchanged, so a retry will not help while the source "
         "sends such responses. The response is kept in `dead_letters`; after the rule that refused "
         f"it has changed, `cryptoassets requeue --reason {reason}` reads it again"
     )
-    return replace(batch, failure=UnstorableAnswerError(why, status=status, reason=reason))
+    return replace(batch, failure=UnstorableResponseError(why, status=status, reason=reason))

@@ -120,11 +120,11 @@ def _content(place: str) -> bytes:
     try:
         if not place.startswith(("http://", "https://")):
             return Path(place).read_bytes()
-        answer = requests.get(place, timeout=_SECONDS)
-        answer.raise_for_status()
+        response = requests.get(place, timeout=_SECONDS)
+        response.raise_for_status()
     except (OSError, requests.RequestException) as error:
         raise SourceUnavailableError(
             f"The file of CRYPTOASSETS_ECB_RATES cannot be read: {error}. A later retry can help; "
             "otherwise fix the setting"
         ) from error
-    return answer.content
+    return response.content

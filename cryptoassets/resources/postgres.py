@@ -62,8 +62,8 @@ class PostgresResource(dg.ConfigurableResource["PostgresResource"]):
 
         Raises:
             StoreUnavailableError: no server answers, or it is not ready.
-            SettingsError: POSTGRES_URL is malformed, the server refuses its log-in, or its database
-                is not UTF-8.
+            SettingsError: POSTGRES_URL is malformed, the server rejects its user or password, or
+                its database is not UTF-8.
             StoreError: the database is read-only.
             EmbeddedError: the embedded server does not start.
         """
@@ -83,7 +83,7 @@ def ensure_months(connection: psycopg.Connection[Any], months: Collection[date])
 
     Args:
         connection: a connection as the owner of `warehouse`, with or without autocommit.
-        months: for each UTC month that will get rows, any day of that month.
+        months: one date in each UTC month that will get rows.
     """
     firsts = {date(month.year, month.month, 1) for month in months}
     with connection.transaction():

@@ -26,8 +26,8 @@ def cores_per_run(settings: Settings) -> int | None:
         return None
     page = settings.pages["spark"][1].rstrip("/")
     try:
-        with urlopen(f"{page}/json/", timeout=_SECONDS) as answer:  # noqa: S310 - settings allow only http(s)
-            return _share(json.load(answer)["workers"])
+        with urlopen(f"{page}/json/", timeout=_SECONDS) as response:  # noqa: S310 - settings allow only http(s)
+            return _share(json.load(response)["workers"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
 

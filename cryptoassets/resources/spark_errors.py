@@ -27,7 +27,7 @@ from cryptoassets.errors import (
 from cryptoassets.resources.spark import jvm_exit_code, jvm_output_tail
 from cryptoassets.resources.spark_executors import why_stopped
 from cryptoassets.settings import load_settings
-from cryptoassets.shortages import disk_remedy, remedy_of
+from cryptoassets.shortages import disk_problem, shortage_message
 
 _FILE_MISSING = ("FILE_NOT_EXIST", "FileNotFoundException", "PATH_NOT_FOUND")
 _UNREADABLE = "FAILED_READ_FILE"
@@ -75,8 +75,8 @@ def spark_errors() -> Iterator[None]:
                 "`cryptoassets rebuild` of that hour or day recreates it from the raw documents"
             ) from error
         # A JVM that has ended usually wrote the reason to its log, but cannot if the disk is full.
-        remedy = remedy_of(f"{error}\n{jvm_output_tail()}")
-        remedy = remedy or disk_remedy(Stack(load_settings()).spark_folder)
+        remedy = shortage_message(f"{error}\n{jvm_output_tail()}")
+        remedy = remedy or disk_problem(Stack(load_settings()).spark_folder)
         remedy = remedy or "A retry in the same process will not help; start a new run"
         raise SparkJobError(f"Spark failed: {sentence}. {remedy}") from error
 

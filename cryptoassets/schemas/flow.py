@@ -114,7 +114,7 @@ class Flow:
         return "hour" if self.is_hourly else "day"
 
     @property
-    def is_of_past(self) -> bool:
+    def is_history(self) -> bool:
         """Whether past values are fetched, in windows of several partitions."""
         return self.every is None
 

@@ -86,7 +86,7 @@ def clean_damage(table: Table, window: Span) -> str | None:
     return damage(*folder_of(table, window), is_thorough=True)
 
 
-def is_of_older_rules(table: Table, window: Span) -> bool:
+def is_judged_by_older_rules(table: Table, window: Span) -> bool:
     """Whether a partition exists and was judged by rules other than the current ones."""
     store, folder = folder_of(table, window)
     if not has_mark(store, folder):
@@ -119,7 +119,7 @@ def reusable_contents(table: Table, window: Span) -> FolderContents | None:
     store, folder = folder_of(table, window)
     # Read all bytes: a file that is added next to a damaged one would never be published.
     is_damaged = damage(store, folder, is_thorough=True) is not None
-    if is_damaged or not has_mark(store, folder) or is_of_older_rules(table, window):
+    if is_damaged or not has_mark(store, folder) or is_judged_by_older_rules(table, window):
         return None
     parts = file_parts(store, folder)
     files = frozenset(part.name for part in parts)

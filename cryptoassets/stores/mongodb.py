@@ -19,7 +19,7 @@ from pymongo.uri_parser import parse_uri
 
 from cryptoassets.errors import SettingsError, StoreError, StoreUnavailableError
 from cryptoassets.partitions.spans import Span
-from cryptoassets.shortages import remedy_of
+from cryptoassets.shortages import shortage_message
 
 Document = dict[str, Any]
 Lake = Database[Document]
@@ -106,7 +106,7 @@ def first_match(
     return None
 
 
-def end_of_times(
+def oldest_or_newest_time(
     collection: Collection[Document], query: Mapping[str, Any], order: int
 ) -> datetime | None:
     """The oldest (`pymongo.ASCENDING`) or newest `observed_at` that is a date; None if none is."""
@@ -142,7 +142,7 @@ def typed_errors(address: str) -> Iterator[None]:
             raise SettingsError(
                 f"MongoDB at {address} refused the log-in. Fix MONGO_URL"
             ) from error
-        remedy = remedy_of(str(error)) or "A retry will not help; see the server's log"
+        remedy = shortage_message(str(error)) or "A retry will not help; see the server's log"
         raise StoreError(f"MongoDB at {address} refused an operation: {error}. {remedy}") from error
     except ConnectionFailure as error:
         raise StoreUnavailableError(

@@ -12,7 +12,7 @@ from pymongo.collection import Collection
 
 from cryptoassets.partitions.spans import Span, partition_around
 from cryptoassets.stores.documents import time_of
-from cryptoassets.stores.mongodb import Document, end_of_times, in_window
+from cryptoassets.stores.mongodb import Document, in_window, oldest_or_newest_time
 
 _SLICE = timedelta(days=30)
 """Even with a snapshot every 5 s, a slice's distinct times fit into one server reply (16 MB)."""
@@ -46,7 +46,7 @@ def _slices(collection: Collection[Document], window: Span) -> Iterator[Span]:
         yield window
         return
     start, last = (
-        end_of_times(collection, in_window(window), order) or window.end
+        oldest_or_newest_time(collection, in_window(window), order) or window.end
         for order in (pymongo.ASCENDING, pymongo.DESCENDING)
     )
     while start <= last and start < window.end:

@@ -23,7 +23,7 @@ from cryptoassets.errors import StoreError
 from cryptoassets.partitions.spans import folder_name
 from cryptoassets.schemas import Table
 from cryptoassets.schemas.arrow import arrow_schema
-from cryptoassets.shortages import remedy_of
+from cryptoassets.shortages import shortage_message
 from cryptoassets.stores.checksums import clean_checksum
 from cryptoassets.stores.clean import Seal
 from cryptoassets.stores.mongodb import Fetches
@@ -122,7 +122,7 @@ def write_file(uri: str, rows: pa.Table) -> str:
                 Path(path).chmod(0o600)
             file.write(content)
     except (OSError, ValueError) as error:
-        remedy = remedy_of(str(error)) or (
+        remedy = shortage_message(str(error)) or (
             "A retry will not help unless CLEAN_PATH is a folder that driver and workers share and "
             "can write to"
         )

@@ -120,12 +120,14 @@ def contradictions(
     rows = _rivals(of_key, broken)
     some = raw.select(["fetched_at", "payload"]).take(pa.array(rows)).combine_chunks()
     fetched_at, payload = (column.combine_chunks() for column in some.columns)
-    of_answer = groups(pa.array(of_key[rows]), fetched_at)
-    of_value = groups(pa.array(of_answer), payload)
+    of_response = groups(pa.array(of_key[rows]), fetched_at)
+    of_value = groups(pa.array(of_response), payload)
     first_of_value = np.unique(of_value, return_index=True)[1]
     has_value = payload.is_valid().to_numpy(zero_copy_only=False)
-    values = np.bincount(of_answer[first_of_value[has_value[first_of_value]]], minlength=len(rows))
-    contradictory: NDArray[np.int64] = rows[values[of_answer] > 1]
+    values = np.bincount(
+        of_response[first_of_value[has_value[first_of_value]]], minlength=len(rows)
+    )
+    contradictory: NDArray[np.int64] = rows[values[of_response] > 1]
     return contradictory
 
 
@@ -156,8 +158,8 @@ def outcomes(of_key: NDArray[np.int64], broken: NDArray[np.bool_], raw: pa.Table
 
 def _rivals(of_key: NDArray[np.int64], broken: NDArray[np.bool_]) -> Rows:
     """Find unbroken rows that share their key with another unbroken row."""
-    answers = np.bincount(of_key[~broken], minlength=len(of_key))
-    return np.flatnonzero(~broken & (answers[of_key] > 1))
+    responses = np.bincount(of_key[~broken], minlength=len(of_key))
+    return np.flatnonzero(~broken & (responses[of_key] > 1))
 
 
 def publication(judged: pa.Table, flow: Flow) -> pa.Table:

@@ -10,7 +10,7 @@ from datetime import datetime
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from cryptoassets.coincap.documents import RawBatch, history_batch, listing_batch, raw_batch
-from cryptoassets.coincap.models import Answer, HistoryAnswer, Page, Snapshot
+from cryptoassets.coincap.models import HistoryResponse, Page, Response, Snapshot
 from cryptoassets.coincap.protocol import epoch_ms, from_epoch_ms
 from cryptoassets.coincap.verbatim import Envelope, UnreadableError, read_envelope
 from cryptoassets.partitions.spans import partition_around
@@ -119,23 +119,25 @@ def _envelope_of(body: str) -> Envelope:
     return read_envelope(f'{{"data":[{body}]}}'.encode()) if envelope.items is None else envelope
 
 
-def _answer_to(letter: Document, source: SourceKind) -> Answer:
-    return Answer(letter["url"], letter["status"], source, {}, b"", letter["fetched_at"])
+def _response_to(letter: Document, source: SourceKind) -> Response:
+    return Response(letter["url"], letter["status"], source, {}, b"", letter["fetched_at"])
 
 
 def _points(
     letter: Document, slug: str, query: dict[str, str], envelope: Envelope, source: SourceKind
 ) -> RawBatch:
     start, end = (from_epoch_ms(int(query[name])) for name in ("start", "end"))
-    answer = _answer_to(letter, source)
+    response = _response_to(letter, source)
     items = envelope.items or ()
-    return history_batch(HistoryAnswer(slug, query["interval"], start, end, answer, None, items))
+    return history_batch(
+        HistoryResponse(slug, query["interval"], start, end, response, None, items)
+    )
 
 
 def _rows(flow: Flow, letter: Document, envelope: Envelope, source: SourceKind) -> RawBatch:
     stamp = envelope.members.get("timestamp", epoch_ms(letter["fetched_at"]))
     items = envelope.items or ()
-    return listing_batch(flow, Page(_answer_to(letter, source), 0, len(items), stamp, items))
+    return listing_batch(flow, Page(_response_to(letter, source), 0, len(items), stamp, items))
 
 
 def _coins(
@@ -146,7 +148,7 @@ def _coins(
     fetch = lake[FETCHES].find_one({"fetched_at": letter["fetched_at"], "offset": offset})
     if fetch is not None:
         stamp, source = epoch_ms(fetch["observed_at"]), fetch["source"]
-    page = Page(_answer_to(letter, source), offset, limit, stamp, envelope.items or ())
+    page = Page(_response_to(letter, source), offset, limit, stamp, envelope.items or ())
     batch = raw_batch(Snapshot((page,), is_repeated=False))
     # The fetch record already exists and counts the whole page.
     return batch if fetch is None else replace(batch, fetches=())

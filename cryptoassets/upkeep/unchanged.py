@@ -23,7 +23,13 @@ from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import Flow
 from cryptoassets.stores.checksums import NO_ROWS, rows_checksums, rows_in_checksum
 from cryptoassets.stores.ledger import LedgerRow, ledger_of
-from cryptoassets.stores.mongodb import Document, count_all, count_in, end_of_times, in_window
+from cryptoassets.stores.mongodb import (
+    Document,
+    count_all,
+    count_in,
+    in_window,
+    oldest_or_newest_time,
+)
 from cryptoassets.upkeep.partitions import ALL_TIME, differing_counts
 
 _COUNTING_SECONDS = 20.0
@@ -181,10 +187,10 @@ def raw_counts(
 def _end(collection: Collection[Document], by: int) -> datetime | None:
     """Return the oldest (`pymongo.ASCENDING`) or newest time of a document in any partition."""
     # Without a filter, nx-27017 reads one document; with a filter, it reads all that match.
-    moment = end_of_times(collection, {}, by)
+    moment = oldest_or_newest_time(collection, {}, by)
     if moment is None or ALL_TIME.start <= moment < ALL_TIME.end:
         return moment
-    return end_of_times(collection, in_window(ALL_TIME), by)
+    return oldest_or_newest_time(collection, in_window(ALL_TIME), by)
 
 
 def _differing(

@@ -20,11 +20,11 @@ def events_of(instance: dg.DagsterInstance, run_id: str) -> Sequence[dict[str, A
     """Return the events of a run, in order."""
     from dagster_graphql.schema import create_schema  # noqa: PLC0415 - some environments lack it
 
-    answer = asyncio.run(
+    response = asyncio.run(
         create_schema().execute_async(
             EVENTS, context_value=_Context(instance), variable_values={"runId": run_id}
         )
     )
-    assert not answer.errors
-    events: Sequence[dict[str, Any]] = answer.data["runOrError"]["eventConnection"]["events"]
+    assert not response.errors
+    events: Sequence[dict[str, Any]] = response.data["runOrError"]["eventConnection"]["events"]
     return events

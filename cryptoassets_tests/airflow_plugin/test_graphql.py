@@ -7,7 +7,7 @@ from cryptoassets_airflow import graphql as texts
 
 pytest.importorskip("dagster_graphql")
 
-NAMES = ["LAUNCH", "FIND", "STATUS", "EVENTS", "TERMINATE", "LOCATIONS"]
+NAMES = ["LAUNCH", "FIND_RUNS", "STATUS", "EVENTS", "TERMINATE", "LOCATIONS"]
 
 
 @pytest.mark.parametrize("name", NAMES)

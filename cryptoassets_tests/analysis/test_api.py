@@ -223,11 +223,11 @@ def test_importing_the_package_loads_no_other_modules() -> None:
         "print([m for m in sys.modules if m.startswith('cryptoassets.') or m == 'pyarrow'])"
     )
 
-    answer = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
 
-    assert "[]" == answer.stdout.strip()
+    assert "[]" == completed.stdout.strip()
 
 
 def test_dir_and_help_show_what_users_can_call() -> None:
@@ -238,11 +238,11 @@ def test_dir_and_help_show_what_users_can_call() -> None:
         "print(ca.__version__); print(pydoc.plain(pydoc.render_doc(ca)))"
     )
 
-    answer = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
 
-    names, version, *page = answer.stdout.splitlines()
+    names, version, *page = completed.stdout.splitlines()
     assert str(sorted([*ca.__all__, "__version__"])) == names
     assert metadata.version("cryptoassets") == version
     assert "What goes here" not in "".join(page)

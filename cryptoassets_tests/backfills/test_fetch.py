@@ -16,7 +16,7 @@ from cryptoassets.coincap_server.server import SourceServer
 from cryptoassets.errors import (
     BadKeyError,
     CreditsSpentError,
-    EmptyAnswerError,
+    EmptyResponseError,
     SourceUnavailableError,
 )
 from cryptoassets.partitions.spans import Span
@@ -126,7 +126,7 @@ def test_a_source_without_points_for_any_coin_leaves_no_record(
     plan_faults({"route": HISTORY, "kind": "empty"})
     batches: list[RawBatch] = []
 
-    with pytest.raises(EmptyAnswerError, match="no history points for any of"):
+    with pytest.raises(EmptyResponseError, match="no history points for any of"):
         batches.extend(fetch("bitcoin", "ethereum", control=control))
 
     assert [] == [record for batch in batches for record in batch.windows]
@@ -169,7 +169,7 @@ def test_a_source_that_knows_no_coin_leaves_no_record(
     plan_faults({"route": HISTORY, "kind": "status", "status": 404})
     batches: list[RawBatch] = []
 
-    with pytest.raises(EmptyAnswerError, match="no history points for any of"):
+    with pytest.raises(EmptyResponseError, match="no history points for any of"):
         batches.extend(fetch("bitcoin", "ethereum", control=("tether", days(0, 1))))
 
     assert [] == [record for batch in batches for record in batch.windows]
@@ -183,7 +183,7 @@ def two_call_client(source: SourceServer) -> Iterator[CoinCapClient]:
         yield client
 
 
-def test_spent_credits_end_the_pass_and_keep_earlier_answers(
+def test_spent_credits_end_the_pass_and_keep_earlier_responses(
     two_call_client: CoinCapClient,
 ) -> None:
     """Points that were paid for are stored; the missing ones can be fetched next month."""

@@ -11,9 +11,9 @@ from cryptoassets.backfills.fetch import HistoryFetch
 from cryptoassets.coincap.client import CoinCapClient
 from cryptoassets.coincap.documents import RawBatch
 from cryptoassets.coincap.protocol import epoch_ms
-from cryptoassets.coincap_server.exchange import HttpAnswer, Request
+from cryptoassets.coincap_server.exchange import HttpResponse, Request
 from cryptoassets.coincap_server.sources import simulated_source
-from cryptoassets.errors import MalformedAnswerError
+from cryptoassets.errors import MalformedResponseError
 from cryptoassets_tests.backfills.history_passes import HISTORY, TWO_DAYS, Fetch, days, run_pass
 from cryptoassets_tests.coincap.conftest import QUICK
 from cryptoassets_tests.coincap.scripted import scripted_source
@@ -58,7 +58,7 @@ def test_a_window_counts_as_failed_if_the_source_ignores_start_and_end() -> None
     """A coin whose points were all outside the window was once recorded as having none."""
     simulator = simulated_source()
 
-    def send_old_points(request: Request) -> HttpAnswer:
+    def send_old_points(request: Request) -> HttpResponse:
         asked = {"start": "1700000000000", "end": "1700090000000"}
         is_ethereum = "ethereum" in request.path
         query = {**request.query, **(asked if is_ethereum else {})}
@@ -77,7 +77,7 @@ def test_points_right_next_to_the_window_are_not_a_fault() -> None:
     simulator = simulated_source()
     end_ms = epoch_ms(TWO_DAYS[1])
 
-    def send_end_only(request: Request) -> HttpAnswer:
+    def send_end_only(request: Request) -> HttpResponse:
         asked = {"start": str(end_ms), "end": str(end_ms + 1)} if "ethereum" in request.path else {}
         return simulator.answer(replace(request, query={**request.query, **asked}))
 
@@ -97,7 +97,7 @@ def test_a_source_with_an_unknown_point_format_ends_the_pass(
     coins = ("bitcoin", "ethereum", "tether", "xrp", "solana", "cardano", "dogecoin")
     batches: list[RawBatch] = []
 
-    with pytest.raises(MalformedAnswerError, match="bitcoin, ethereum, tether, xrp, solana"):
+    with pytest.raises(MalformedResponseError, match="bitcoin, ethereum, tether, xrp, solana"):
         batches.extend(fetch(*coins, wanted=days(0, 0.5)))
 
     assert 5 == count_calls()["calls"][HISTORY]

@@ -30,7 +30,7 @@ def test_a_filled_gap_is_healed_and_opens_again_if_points_disappear(
 def test_the_rest_of_a_partly_filled_gap_stays_open(
     history_data: HistoryData, detect: Detect
 ) -> None:
-    """The rest keeps its `detected_at`; answers received since then can make it unfillable."""
+    """The rest keeps its `detected_at`; responses received since then can make it unfillable."""
     history_data.insert_points("bitcoin", without_hours(5, 6, 7))
     detect()
 
@@ -41,7 +41,7 @@ def test_the_rest_of_a_partly_filled_gap_stays_open(
     assert at(NOW) == found.open[0].detected_at
 
 
-def test_a_gap_that_is_still_open_after_an_answer_is_unfillable(
+def test_a_gap_that_is_still_open_after_an_response_is_unfillable(
     history_data: HistoryData, detect: Detect
 ) -> None:
     """An open gap would be requested again and again, and cost credits each time."""
@@ -57,7 +57,7 @@ def test_a_gap_that_is_still_open_after_an_answer_is_unfillable(
     assert [("bitcoin", 5, 6, "unfillable")] == history_data.read_gaps()
 
 
-def test_a_gap_whose_answer_is_not_published_yet_stays_open(
+def test_a_gap_whose_response_is_not_published_yet_stays_open(
     history_data: HistoryData, detect: Detect
 ) -> None:
     """The gap is unfillable only if the point is still missing after its day was processed."""

@@ -52,4 +52,4 @@ def test_some_prices_occur_in_two_responses() -> None:
 
     keys = {(document["coin_id"], document["observed_at"]) for document in made}
 
-    assert len(made) - len(keys) == WORKLOADS["200k"].scaled(0.01).second_answers_per_hour
+    assert len(made) - len(keys) == WORKLOADS["200k"].scaled(0.01).second_responses_per_hour

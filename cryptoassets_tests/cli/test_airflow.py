@@ -24,10 +24,10 @@ def test_a_running_airflow_is_not_killed_by_a_second_start(tmp_path: Path) -> No
     assert scheduler.process is not None
 
     with FileLock(folder / "running.lock"):
-        ended = Home(tmp_path).command("airflow")
+        completed = Home(tmp_path).command("airflow")
 
-    assert 1 == ended.code
-    assert ended.text.startswith("Error: Airflow already runs at http://localhost:8081. ")
+    assert 1 == completed.code
+    assert completed.text.startswith("Error: Airflow already runs at http://localhost:8081. ")
     assert scheduler.process.poll() is None
     stop(scheduler.process.pid)
 
@@ -54,9 +54,9 @@ def test_arguments_are_for_airflow_which_must_have_been_started(
     tmp_path: Path, arguments: list[str]
 ) -> None:
     """Nothing is started or created; options after the first argument belong to Airflow."""
-    ended = Home(tmp_path).command("airflow", *arguments)
+    completed = Home(tmp_path).command("airflow", *arguments)
 
-    assert 1 == ended.code
-    assert ended.text.startswith("Error: ")
-    assert "make airflow" in ended.text
+    assert 1 == completed.code
+    assert completed.text.startswith("Error: ")
+    assert "make airflow" in completed.text
     assert [] == list(tmp_path.iterdir())

@@ -20,11 +20,11 @@ BUFFERED = "from cryptoassets.cli import entry; print('row'); entry._flush_outpu
 
 def test_garbage_is_not_collected_during_imports_or_at_exit() -> None:
     """Garbage collections would take a third of the run time of `status` and `audit`."""
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", COMMAND, "down"], capture_output=True, text=True, check=True
     )
 
-    searches, frozen = json.loads(ended.stdout.splitlines()[-1])
+    searches, frozen = json.loads(completed.stdout.splitlines()[-1])
     assert frozen > 10_000
     assert searches < 10
 
@@ -35,7 +35,7 @@ def test_a_pipe_whose_reader_ends_early_causes_no_error() -> None:
     os.close(reader)
 
     with os.fdopen(writer) as closed:
-        ended = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-c", BUFFERED],
             env=os.environ | {"PYTHONUNBUFFERED": ""},
             stdout=closed,
@@ -44,4 +44,4 @@ def test_a_pipe_whose_reader_ends_early_causes_no_error() -> None:
             check=True,
         )
 
-    assert "" == ended.stderr
+    assert "" == completed.stderr

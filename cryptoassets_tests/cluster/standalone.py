@@ -87,11 +87,11 @@ class Cluster:
             *(f"{driver_page}/{part}/" for part in ("jobs", "stages", "environment", "executors")),
             *(f"{interface}/{part}" for part in ("environment", "allexecutors", "stages", "sql")),
         ]
-        answers = [requests.get(address, timeout=30) for address in addresses]
-        assert {200} == {answer.status_code for answer in answers}
+        responses = [requests.get(address, timeout=30) for address in addresses]
+        assert {200} == {response.status_code for response in responses}
         logs = [path for path in (self.folder / "events").rglob("*") if path.is_file()]
         assert logs
-        return "\n".join([*(a.text for a in answers), *(path.read_text() for path in logs)])
+        return "\n".join([*(a.text for a in responses), *(path.read_text() for path in logs)])
 
 
 @contextmanager

@@ -10,22 +10,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from cryptoassets.coincap_server.exchange import HttpAnswer, Request
+from cryptoassets.coincap_server.exchange import HttpResponse, Request
 from cryptoassets.coincap_server.server import make_server
 
 HTML = {"Content-Type": "text/html; charset=UTF-8", "Server": "cloudflare"}
 
 
-def json_answer(status: int, body: Any, **headers: str) -> HttpAnswer:
+def json_response(status: int, body: Any, **headers: str) -> HttpResponse:
     """Return a JSON response; a string is sent unchanged."""
     text = body if isinstance(body, str) else json.dumps(body)
-    return HttpAnswer(status, text.encode(), {"Content-Type": "application/json", **headers})
+    return HttpResponse(status, text.encode(), {"Content-Type": "application/json", **headers})
 
 
-def page_answer(status: int, title: str, words: str = "") -> HttpAnswer:
+def page_response(status: int, title: str, words: str = "") -> HttpResponse:
     """Return a web page like one from a proxy in front of CoinCap."""
     page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>{words}</body></html>"
-    return HttpAnswer(status, page.encode(), HTML)
+    return HttpResponse(status, page.encode(), HTML)
 
 
 @dataclass
@@ -37,17 +37,17 @@ class Script:
         calls: number of requests received.
     """
 
-    answering: Callable[[Request], HttpAnswer]
+    answering: Callable[[Request], HttpResponse]
     calls: int = 0
 
-    def answer(self, request: Request) -> HttpAnswer:
+    def answer(self, request: Request) -> HttpResponse:
         """Answer one request."""
         self.calls += 1
         return self.answering(request)
 
 
 @contextmanager
-def scripted_source(answering: Callable[[Request], HttpAnswer]) -> Iterator[tuple[str, Script]]:
+def scripted_source(answering: Callable[[Request], HttpResponse]) -> Iterator[tuple[str, Script]]:
     """Run a server that sends these responses; yield its URL and its script."""
     script = Script(answering)
     with make_server(script) as server:

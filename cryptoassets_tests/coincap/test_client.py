@@ -130,7 +130,7 @@ def test_history_is_requested_with_both_bounds_and_excludes_the_end(client: Coin
 
     times = [item.value["time"] for item in (*first.items, *second.items)]
     assert [int(T0.timestamp() * 1000) + hour * 3_600_000 for hour in range(5)] == times
-    assert f"start={int(T0.timestamp() * 1000)}&end=" in first.answer.url
+    assert f"start={int(T0.timestamp() * 1000)}&end=" in first.response.url
 
 
 def test_an_unknown_interval_is_refused_before_any_call(client: CoinCapClient) -> None:
@@ -230,7 +230,7 @@ def test_each_retry_is_counted_as_a_call(source: SourceServer, plan_faults: Plan
     assert 3 == len(ledger.reserved) == len(ledger.counted)
 
 
-def test_an_incomplete_answer_is_counted_in_full() -> None:
+def test_an_incomplete_response_is_counted_in_full() -> None:
     """CoinCap charges incomplete responses in full; the response to the retry shows the cost."""
     ledger = Ledger()
     faults = (
@@ -258,13 +258,13 @@ def test_the_estimate_is_close_to_the_credits_that_the_simulator_counts(
     assert 41 == pytest.approx(count_calls()["credits"]["/assets/{slug}/history"], abs=2)
 
 
-def test_answers_are_sent_compressed(source: SourceServer) -> None:
+def test_responses_are_sent_compressed(source: SourceServer) -> None:
     """2,000 coins are 800 kB uncompressed; CoinCap compresses its responses, too."""
     with CoinCapClient(source.url) as client:
-        answer = client.snapshot(100).pages[0].answer
+        response = client.snapshot(100).pages[0].response
 
-    assert "gzip" == answer.headers["content-encoding"]
-    assert len(gzip.compress(answer.body)) < int(answer.headers["content-length"]) * 1.5
+    assert "gzip" == response.headers["content-encoding"]
+    assert len(gzip.compress(response.body)) < int(response.headers["content-length"]) * 1.5
 
 
 def test_the_client_needs_no_numpy() -> None:

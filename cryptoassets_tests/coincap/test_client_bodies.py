@@ -9,7 +9,7 @@ import pytest
 from cryptoassets.coincap.client import CoinCapClient
 from cryptoassets.coincap.documents import dead_letter_of, raw_batch
 from cryptoassets.errors import (
-    MalformedAnswerError,
+    MalformedResponseError,
 )
 from cryptoassets_tests.coincap_server.fixtures import PlanFaults
 
@@ -27,13 +27,13 @@ CountCalls = Callable[[], dict[str, dict[str, int]]]
         ("no_data", "no_data"),
     ],
 )
-def test_an_unreadable_answer_becomes_a_dead_letter(
+def test_an_unreadable_response_becomes_a_dead_letter(
     client: CoinCapClient, plan_faults: PlanFaults, kind: str, reason: str
 ) -> None:
     """The dead letter contains the received body, the URL and a reason code."""
     plan_faults({"kind": kind})
 
-    with pytest.raises(MalformedAnswerError) as caught:
+    with pytest.raises(MalformedResponseError) as caught:
         client.snapshot(100)
 
     letter = dead_letter_of(caught.value, client.last_url, datetime.now(UTC))
@@ -49,14 +49,14 @@ def test_a_byte_order_mark_is_ignored(client: CoinCapClient, plan_faults: PlanFa
     assert 100 == len(raw_batch(client.snapshot(100)).documents)
 
 
-def test_a_huge_answer_is_refused_in_bounded_memory(
+def test_a_huge_response_is_refused_in_bounded_memory(
     client: CoinCapClient, plan_faults: PlanFaults, count_calls: CountCalls
 ) -> None:
     """80 MB of spaces are sent as about 80 kB of gzip, so the decompressed size must be limited."""
     plan_faults({"kind": "huge", "megabytes": 80})
     client.source_kind()
 
-    with pytest.raises(MalformedAnswerError) as caught:
+    with pytest.raises(MalformedResponseError) as caught:
         client.snapshot(1)
 
     assert "too_large" == caught.value.reason
@@ -100,7 +100,7 @@ def test_broken_coins_do_not_affect_the_rest_of_the_page(
     )  # fmt: skip
 
 
-def test_the_same_answer_gives_the_same_documents(
+def test_the_same_response_gives_the_same_documents(
     client: CoinCapClient, plan_faults: PlanFaults
 ) -> None:
     """A source that repeats its response must not add documents to the lake."""

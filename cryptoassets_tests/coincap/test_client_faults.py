@@ -13,8 +13,8 @@ from cryptoassets.errors import (
     BadKeyError,
     CoinNotFoundError,
     CreditsSpentError,
-    EmptyAnswerError,
-    MalformedAnswerError,
+    EmptyResponseError,
+    MalformedResponseError,
     RateLimitedError,
     RequestRefusedError,
     SourceError,
@@ -59,7 +59,7 @@ def test_a_temporary_fault_is_retried(
         ({"kind": "status", "status": 500}, SourceUnavailableError, "HTTP 500"),
         ({"kind": "reset"}, SourceUnavailableError, "broke the connection"),
         ({"kind": "status", "status": 429, "retry_after": "0"}, RateLimitedError, "too many"),
-        ({"kind": "html"}, MalformedAnswerError, "html"),
+        ({"kind": "html"}, MalformedResponseError, "html"),
     ],
     ids=str,
 )
@@ -139,7 +139,7 @@ def test_an_empty_list_is_an_error(
         "rates": lambda: client.listing("/rates", (), 200),
     }
 
-    with pytest.raises(EmptyAnswerError, match="Nothing was stored"):
+    with pytest.raises(EmptyResponseError, match="Nothing was stored"):
         calls[call]()
 
 

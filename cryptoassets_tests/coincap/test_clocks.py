@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cryptoassets.coincap.clocks import clock_difference_seconds, clock_warning
-from cryptoassets.coincap.models import Answer
+from cryptoassets.coincap.models import Response
 from cryptoassets.settings import SourceKind
 
 MACHINE_TIME = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
@@ -27,13 +27,13 @@ DATE = {"date": "Mon, 23 Nov 2026 10:03:00 GMT"}
         ("coincap", True, {}, None),
     ],
 )
-def test_the_clock_difference_is_computed_from_the_answer(
+def test_the_clock_difference_is_computed_from_the_response(
     source: SourceKind, timestamp: Any, headers: dict[str, str], seconds: float | None
 ) -> None:
     """A replay's timestamp of 2018 does not mean that the source's clock is years behind."""
-    answer = Answer("http://x/assets", 200, source, headers, b"", MACHINE_TIME)
+    response = Response("http://x/assets", 200, source, headers, b"", MACHINE_TIME)
 
-    assert seconds == clock_difference_seconds(answer, timestamp)
+    assert seconds == clock_difference_seconds(response, timestamp)
 
 
 @pytest.mark.parametrize(

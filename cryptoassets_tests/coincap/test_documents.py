@@ -15,9 +15,9 @@ from cryptoassets.coincap.documents import (
     history_batch,
     raw_batch,
 )
-from cryptoassets.coincap.models import Answer, HistoryAnswer, Page, Snapshot
+from cryptoassets.coincap.models import HistoryResponse, Page, Response, Snapshot
 from cryptoassets.coincap.verbatim import read_envelope
-from cryptoassets.errors import MalformedAnswerError
+from cryptoassets.errors import MalformedResponseError
 from cryptoassets_tests.coincap.test_verbatim import COINS
 
 FETCHED_AT = datetime(2026, 11, 23, 10, 0, 0, 123_999, tzinfo=UTC)
@@ -29,9 +29,9 @@ def page_of(data: str, timestamp: str = str(NOW_MS), offset: int = 0) -> Page:
     """Return a page as the client returns it."""
     body = f'{{"timestamp":{timestamp},"data":{data}}}'.encode()
     envelope = read_envelope(body)
-    answer = Answer(URL, 200, "coincap", {}, body, FETCHED_AT)
+    response = Response(URL, 200, "coincap", {}, body, FETCHED_AT)
     items = envelope.items or ()
-    return Page(answer, offset, len(items), envelope.members.get("timestamp"), items)
+    return Page(response, offset, len(items), envelope.members.get("timestamp"), items)
 
 
 def snapshot_of(*pages: Page, is_repeated: bool = False) -> Snapshot:
@@ -68,14 +68,14 @@ def test_each_page_has_a_record_of_its_fetch() -> None:
     assert all(fetch["is_repeated"] for fetch in batch.fetches)
 
 
-def test_the_same_answer_twice_is_one_document() -> None:
+def test_the_same_response_twice_is_one_document() -> None:
     """A repeated page must not insert its coins twice."""
     batch = raw_batch(snapshot_of(page_of('[{"id":"a"}]'), page_of('[{"id":"a"}]', offset=1)))
 
     assert 1 == len(batch.documents)
 
 
-def test_another_answer_for_the_same_instant_is_a_second_document() -> None:
+def test_another_response_for_the_same_instant_is_a_second_document() -> None:
     """Both documents are kept; the rules later decide which one is used."""
     batch = raw_batch(snapshot_of(page_of('[{"id":"a","rank":"1"},{"id":"a","rank":"2"}]')))
 
@@ -141,14 +141,14 @@ def test_a_missing_timestamp_is_a_dead_letter() -> None:
     """Without a timestamp, the hour of the prices is unknown."""
     page = page_of('[{"id":"a"}]')
 
-    batch = raw_batch(snapshot_of(Page(page.answer, 0, 1, None, page.items)))
+    batch = raw_batch(snapshot_of(Page(page.response, 0, 1, None, page.items)))
 
     assert "bad_timestamp" == batch.dead_letters[0]["reason"]
 
 
-def test_an_unreadable_answer_becomes_a_dead_letter_cut_at_one_mebibyte() -> None:
+def test_an_unreadable_response_becomes_a_dead_letter_cut_at_one_mebibyte() -> None:
     """A body of up to 64 MiB is accepted, but must not be stored in full."""
-    error = MalformedAnswerError("m", status=200, reason="html", body="é".encode() * 2**20)
+    error = MalformedResponseError("m", status=200, reason="html", body="é".encode() * 2**20)
 
     letter = dead_letter_of(error, URL, FETCHED_AT)
 
@@ -163,7 +163,9 @@ def test_a_history_point_is_stored_under_its_own_time() -> None:
     page = page_of(data)
     bounds = (FETCHED_AT - timedelta(days=1), FETCHED_AT)
 
-    batch = history_batch(HistoryAnswer("bitcoin", "h1", *bounds, page.answer, None, page.items))
+    batch = history_batch(
+        HistoryResponse("bitcoin", "h1", *bounds, page.response, None, page.items)
+    )
 
     (document,) = batch.documents
     assert document["_id"].startswith("bitcoin@h1@2026-11-23T09:00:00.000Z@")

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from cryptoassets.coincap.client import CoinCapClient
-from cryptoassets.coincap_server.exchange import HttpAnswer
+from cryptoassets.coincap_server.exchange import HttpResponse
 from cryptoassets.errors import (
     BadKeyError,
     BlockedError,
     CoinNotFoundError,
     CreditsSpentError,
-    EmptyAnswerError,
-    MalformedAnswerError,
+    EmptyResponseError,
+    MalformedResponseError,
     PlanError,
     RateLimitedError,
     RequestRefusedError,
@@ -21,14 +21,14 @@ from cryptoassets.errors import (
     SourceUnavailableError,
 )
 from cryptoassets_tests.coincap.conftest import QUICK, SHORT
-from cryptoassets_tests.coincap.scripted import json_answer, page_answer, scripted_source
+from cryptoassets_tests.coincap.scripted import json_response, page_response, scripted_source
 
 KEY = "planted-7f3a9c51"
 T0 = datetime(2026, 1, 5, tzinfo=UTC)
 CREDIT_CARD = "<p>This site protects your credit card data, API key and quota. Ray ID: 8</p>"
 
 
-def error_of(wire: HttpAnswer) -> SourceError:
+def error_of(wire: HttpResponse) -> SourceError:
     """Return the error of a snapshot request to a server that always sends this response."""
     with (
         scripted_source(lambda _: wire) as (url, _),
@@ -42,7 +42,7 @@ def error_of(wire: HttpAnswer) -> SourceError:
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 451])
 def test_a_web_page_never_counts_as_an_error_from_coincap(status: int) -> None:
     """A block page that contains "credit card" must not be reported as spent credits."""
-    error = error_of(page_answer(status, "Access &amp; denied", CREDIT_CARD))
+    error = error_of(page_response(status, "Access &amp; denied", CREDIT_CARD))
 
     assert BlockedError is type(error)
     assert "in front of CoinCap (a proxy, a firewall, another web server)" in str(error)
@@ -52,16 +52,16 @@ def test_a_web_page_never_counts_as_an_error_from_coincap(status: int) -> None:
 
 def test_a_page_instead_of_data_is_shown_by_its_title() -> None:
     """A captive portal answers every request with status 200."""
-    error = error_of(page_answer(200, "Sign in to HotelWifi"))
+    error = error_of(page_response(200, "Sign in to HotelWifi"))
 
-    assert MalformedAnswerError is type(error)
+    assert MalformedResponseError is type(error)
     assert 'a web page titled "Sign in to HotelWifi"' in str(error)
     assert "Something in front of CoinCap answered in its place" in str(error)
 
 
 def test_a_text_that_is_not_json_is_shown_but_not_interpreted() -> None:
     """A proxy's text may contain words such as "quota" that have nothing to do with CoinCap."""
-    error = error_of(json_answer(403, "Blocked by policy 12: quota of category Finance"))
+    error = error_of(json_response(403, "Blocked by policy 12: quota of category Finance"))
 
     assert BlockedError is type(error)
     assert "Blocked by policy 12" in str(error)
@@ -87,7 +87,7 @@ def test_coincaps_own_error_determines_the_cause_and_its_text_is_shown(
     status: int, words: str, kind: type[SourceError]
 ) -> None:
     """A wrong cause would suggest a wrong remedy, such as a new key or a larger plan."""
-    error = error_of(json_answer(status, {"error": words}))
+    error = error_of(json_response(status, {"error": words}))
 
     assert kind is type(error)
     assert words in str(error)
@@ -113,28 +113,28 @@ def test_every_common_form_of_a_json_error_is_read(
     body: dict[str, Any], kind: type[SourceError]
 ) -> None:
     """Gateways and frameworks nest and name errors differently, even with HTTP 200."""
-    assert kind is type(error_of(json_answer(200, body)))
+    assert kind is type(error_of(json_response(200, body)))
 
 
 @pytest.mark.parametrize(
     "wire",
     [
-        json_answer(200, {"statusCode": 429, "message": "Rate limit. Try again in 20 ms."}),
-        json_answer(200, {"error": "Too many requests, retry after 0 seconds"}),
-        json_answer(403, {"error": "Rate limit exceeded"}, **{"Retry-After": "0"}),
-        json_answer(200, {"error": "Internal error, please retry"}),
-        json_answer(200, {"statusCode": 503, "message": "Overloaded"}),
-        page_answer(502, "Bad gateway"),
+        json_response(200, {"statusCode": 429, "message": "Rate limit. Try again in 20 ms."}),
+        json_response(200, {"error": "Too many requests, retry after 0 seconds"}),
+        json_response(403, {"error": "Rate limit exceeded"}, **{"Retry-After": "0"}),
+        json_response(200, {"error": "Internal error, please retry"}),
+        json_response(200, {"statusCode": 503, "message": "Overloaded"}),
+        page_response(502, "Bad gateway"),
     ],
     ids=lambda wire: wire.body.decode()[:50],
 )
-def test_a_temporary_error_is_retried_whatever_its_status(wire: HttpAnswer) -> None:
+def test_a_temporary_error_is_retried_whatever_its_status(wire: HttpResponse) -> None:
     """The client waits before the retry if the response asks for it."""
-    good = json_answer(200, {"timestamp": 1795428000000, "data": [{"id": "bitcoin"}]})
-    answers = iter([wire, good])
+    good = json_response(200, {"timestamp": 1795428000000, "data": [{"id": "bitcoin"}]})
+    responses = iter([wire, good])
 
     with (
-        scripted_source(lambda _: next(answers)) as (url, script),
+        scripted_source(lambda _: next(responses)) as (url, script),
         CoinCapClient(url, retries=QUICK, timeouts=SHORT) as client,
     ):
         client.snapshot(1)
@@ -146,22 +146,22 @@ def test_a_temporary_error_is_retried_whatever_its_status(wire: HttpAnswer) -> N
     ("wire", "kind", "words"),
     [
         (
-            json_answer(200, {"statusCode": 429, "message": "Try again in 10 seconds."}),
+            json_response(200, {"statusCode": 429, "message": "Try again in 10 seconds."}),
             RateLimitedError,
             "too many calls (HTTP 429: Try again in 10 seconds.). A later retry can help, in 10 s",
         ),
         (
-            json_answer(200, {"error": "Internal error, please retry"}),
-            MalformedAnswerError,
+            json_response(200, {"error": "Internal error, please retry"}),
+            MalformedResponseError,
             "bytes: Internal error, please retry). A later retry can help",
         ),
         (
-            json_answer(200, {"error": "Widget 7 fell over"}),
-            MalformedAnswerError,
+            json_response(200, {"error": "Widget 7 fell over"}),
+            MalformedResponseError,
             "bytes: Widget 7 fell over). A later retry can help",
         ),
         (
-            page_answer(502, "Bad gateway"),
+            page_response(502, "Bad gateway"),
             SourceUnavailableError,
             'the server failed (HTTP 502: a web page titled "Bad gateway")',
         ),
@@ -169,7 +169,7 @@ def test_a_temporary_error_is_retried_whatever_its_status(wire: HttpAnswer) -> N
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_an_error_that_remains_after_retries_is_shown_with_its_text(
-    wire: HttpAnswer, kind: type[SourceError], words: str
+    wire: HttpResponse, kind: type[SourceError], words: str
 ) -> None:
     """The code `no_data` alone does not explain the cause."""
     error = error_of(wire)
@@ -182,10 +182,10 @@ def test_a_coin_counts_as_unknown_only_if_coincap_itself_reports_it() -> None:
     """Unknown coins are not requested again, so a proxy's 404 page must not count."""
     kinds = []
     for wire in (
-        json_answer(404, {"error": "asdf not found"}),
-        json_answer(200, {"error": "asdf not found"}),
-        page_answer(404, "404 Not Found"),
-        json_answer(200, {"timestamp": 1795428000000, "data": []}),
+        json_response(404, {"error": "asdf not found"}),
+        json_response(200, {"error": "asdf not found"}),
+        page_response(404, "404 Not Found"),
+        json_response(200, {"timestamp": 1795428000000, "data": []}),
     ):
         with (
             scripted_source(lambda _, wire=wire: wire) as (url, _),
@@ -195,7 +195,7 @@ def test_a_coin_counts_as_unknown_only_if_coincap_itself_reports_it() -> None:
             client.history("asdf", "h1", T0, datetime(2026, 1, 6, tzinfo=UTC))
         kinds.append(type(caught.value))
 
-    assert [CoinNotFoundError, CoinNotFoundError, BlockedError, EmptyAnswerError] == kinds
+    assert [CoinNotFoundError, CoinNotFoundError, BlockedError, EmptyResponseError] == kinds
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_coin_counts_as_unknown_only_if_coincap_itself_reports_it() -> None:
 @pytest.mark.parametrize("status", [200, 403, 500])
 def test_the_servers_text_is_redacted_and_shortened(status: int, body: Any) -> None:
     """The text is redacted before it is cut, and control characters are removed."""
-    error = error_of(json_answer(status, body))
+    error = error_of(json_response(status, body))
 
     assert KEY[:8] not in str(error)
     assert "abcdef123456" not in str(error)
@@ -225,6 +225,6 @@ def test_a_deeply_nested_error_is_handled_like_any_other(levels: int) -> None:
     """The depth that Python can parse varies by version; no depth may cause a traceback."""
     body = '{"error":' * levels + '"deep"' + "}" * levels
 
-    error = error_of(json_answer(400, body))
+    error = error_of(json_response(400, body))
 
     assert isinstance(error, RequestRefusedError)

@@ -12,7 +12,7 @@ from cryptoassets.coincap.documents import dead_letter_of
 from cryptoassets.coincap.redaction import BearerKey, public_url
 from cryptoassets.coincap_server.server import SourceServer, make_server
 from cryptoassets.coincap_server.sources import simulated_source
-from cryptoassets.errors import MalformedAnswerError, SourceError
+from cryptoassets.errors import MalformedResponseError, SourceError
 from cryptoassets_tests.coincap.conftest import QUICK
 from cryptoassets_tests.coincap_server.fixtures import PlanFaults
 
@@ -71,7 +71,7 @@ def test_a_dead_letter_does_not_contain_an_echoed_key(
     plan_faults({"kind": "patch", "coins": {"bitcoin": {"text": f'{{"key": {KEY}'}}})
 
     with CoinCapClient(source.url, api_key=KEY, retries=QUICK) as client:
-        with pytest.raises(MalformedAnswerError) as caught:
+        with pytest.raises(MalformedResponseError) as caught:
             client.snapshot(1)
         letter = dead_letter_of(caught.value, client.last_url, datetime.now(UTC))
 

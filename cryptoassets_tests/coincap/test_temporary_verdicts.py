@@ -2,9 +2,9 @@
 
 import pytest
 
-from cryptoassets.coincap.transport import NoAnswer, Received
+from cryptoassets.coincap.transport import NoResponse, Received
 from cryptoassets.errors import (
-    MalformedAnswerError,
+    MalformedResponseError,
     RateLimitedError,
     SourceError,
     SourceUnavailableError,
@@ -16,7 +16,7 @@ from cryptoassets_tests.coincap.test_verdicts import PAGE, failure_of, received,
     ("outcome", "kind", "seconds", "sentence"),
     [
         (
-            NoAnswer("connection refused", was_sent=False),
+            NoResponse("connection refused", was_sent=False),
             SourceUnavailableError,
             None,
             """
@@ -85,29 +85,29 @@ from cryptoassets_tests.coincap.test_verdicts import PAGE, failure_of, received,
         ),
         (
             received(200, "Internal, try again"),
-            MalformedAnswerError,
+            MalformedResponseError,
             None,
             """
-            GET <url> returned an answer that cannot be read (no_data, HTTP 200, 32 bytes:
-            Internal, try again). A later retry can help; if the error persists, read the answer
+            GET <url> returned a response that cannot be read (no_data, HTTP 200, 32 bytes:
+            Internal, try again). A later retry can help; if the error persists, read the response
             in `dead_letters` and check COINCAP_URL
             """,
         ),
         (
             received(200, PAGE),
-            MalformedAnswerError,
+            MalformedResponseError,
             None,
             """
-            GET <url> returned an answer that cannot be read (html, HTTP 200, 35 bytes: a web
+            GET <url> returned a response that cannot be read (html, HTTP 200, 35 bytes: a web
             page titled "Sign in"). Something in front of CoinCap answered in its place. A later
-            retry can help; if the error persists, read the answer in `dead_letters` and check
+            retry can help; if the error persists, read the response in `dead_letters` and check
             COINCAP_URL
             """,
         ),
     ],
 )
 def test_a_temporary_failure_says_when_a_retry_can_help(
-    outcome: Received | NoAnswer, kind: type[SourceError], seconds: float | None, sentence: str
+    outcome: Received | NoResponse, kind: type[SourceError], seconds: float | None, sentence: str
 ) -> None:
     """If the server names no time, a rate limit ends when the next minute begins."""
     failure = failure_of(outcome)

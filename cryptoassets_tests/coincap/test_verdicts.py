@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 import pytest
 
 from cryptoassets.coincap.redaction import BearerKey
-from cryptoassets.coincap.transport import NoAnswer, Received
+from cryptoassets.coincap.transport import NoResponse, Received
 from cryptoassets.coincap.verdicts import CallFailure, verdict
 from cryptoassets.errors import (
     BadKeyError,
     BlockedError,
     CoinNotFoundError,
     CreditsSpentError,
-    MalformedAnswerError,
+    MalformedResponseError,
     PlanError,
     RequestRefusedError,
     SourceError,
@@ -38,7 +38,7 @@ def shown(sentence: str) -> str:
 
 
 def failure_of(
-    outcome: Received | NoAnswer, *, url: str = URL, key: BearerKey = KEY
+    outcome: Received | NoResponse, *, url: str = URL, key: BearerKey = KEY
 ) -> CallFailure:
     """Return the verdict on an outcome; it must be a failure."""
     failure = verdict(url, outcome, key)
@@ -145,19 +145,19 @@ def failure_of(
         ),
         (
             Received(200, {}, b"abc", AT, "too_large"),
-            MalformedAnswerError,
+            MalformedResponseError,
             """
-            GET <url> returned an answer that cannot be read (more than 67108864 bytes, HTTP
-            200, 3 bytes). A later retry can help; if the error persists, read the answer in
+            GET <url> returned a response that cannot be read (more than 67108864 bytes, HTTP
+            200, 3 bytes). A later retry can help; if the error persists, read the response in
             `dead_letters` and check COINCAP_URL
             """,
         ),
         (
             received(200, b'{"timestamp":1}'),
-            MalformedAnswerError,
+            MalformedResponseError,
             """
-            GET <url> returned an answer that cannot be read (no_data, HTTP 200, 15 bytes:
-            {"timestamp":1}). A later retry can help; if the error persists, read the answer in
+            GET <url> returned a response that cannot be read (no_data, HTTP 200, 15 bytes:
+            {"timestamp":1}). A later retry can help; if the error persists, read the response in
             `dead_letters` and check COINCAP_URL
             """,
         ),
@@ -173,17 +173,17 @@ def test_a_permanent_failure_is_shown_with_its_remedy(
     assert (False, None) == (failure.is_temporary, failure.wait_seconds)
 
 
-@pytest.mark.parametrize("answer", [received(404, "no such slug"), received(200, "x not found")])
-def test_an_unknown_coin_is_shown_with_its_url_without_the_key(answer: Received) -> None:
+@pytest.mark.parametrize("response", [received(404, "no such slug"), received(200, "x not found")])
+def test_an_unknown_coin_is_shown_with_its_url_without_the_key(response: Received) -> None:
     """The key may be part of the URL that a user has set."""
     url = "https://rest.coincap.io/v3/assets/x/history?apiKey=planted-7f3a9c51"
 
-    error = failure_of(answer, url=url).error
+    error = failure_of(response, url=url).error
 
     assert type(error) is CoinNotFoundError
     assert str(error).startswith(
         "GET https://rest.coincap.io/v3/assets/x/history?apiKey=***: the coin does not exist or "
-        f"has no history (HTTP {answer.status}: "
+        f"has no history (HTTP {response.status}: "
     )
     assert str(error).endswith("). A retry will not help; check the slug")
 
@@ -203,5 +203,5 @@ def test_the_key_is_masked_in_stored_bodies() -> None:
 
     assert not isinstance(good, CallFailure)
     assert b'"id": "***"' in good[0].body
-    assert isinstance(bad, MalformedAnswerError)
+    assert isinstance(bad, MalformedResponseError)
     assert ("truncated", 200, b"*** ...") == (bad.reason, bad.status, bad.body)

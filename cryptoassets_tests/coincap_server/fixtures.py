@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cryptoassets.coincap_server.exchange import HttpAnswer, Request
+from cryptoassets.coincap_server.exchange import HttpResponse, Request
 from cryptoassets.coincap_server.server import SourceServer, make_server
 from cryptoassets.coincap_server.service import Service
 from cryptoassets.coincap_server.sources import simulated_source
@@ -24,11 +24,11 @@ class UnnamedSimulator:
         """Create the simulator."""
         self._service: Service = simulated_source()
 
-    def answer(self, request: Request) -> HttpAnswer:
+    def answer(self, request: Request) -> HttpResponse:
         """Answer without the header that names the source."""
         wire = self._service.answer(request)
         kept = {name: text for name, text in wire.headers.items() if "Source" not in name}
-        return HttpAnswer(wire.status, wire.body, kept, wire.transfer_fault)
+        return HttpResponse(wire.status, wire.body, kept, wire.transfer_fault)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def samples() -> Path:
     """The folder of recorded responses that CRYPTOASSETS_SAMPLES names."""
     folder = os.environ.get("CRYPTOASSETS_SAMPLES")
     if not folder:
-        pytest.skip("CRYPTOASSETS_SAMPLES is not set: no recorded answers to compare with")
+        pytest.skip("CRYPTOASSETS_SAMPLES is not set: no recorded responses to compare with")
     return Path(folder)
 
 
@@ -64,11 +64,11 @@ def put_faults(url: str, *rules: dict[str, Any]) -> None:
     body = json.dumps(rules).encode()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{url}/faults", data=body, headers=headers, method="PUT")
-    with urllib.request.urlopen(request) as answer:
-        assert answer.status == 200
+    with urllib.request.urlopen(request) as response:
+        assert response.status == 200
 
 
 def get_json(url: str) -> Any:
     """GET a URL and parse the JSON body."""
-    with urllib.request.urlopen(url) as answer:
-        return json.load(answer)
+    with urllib.request.urlopen(url) as response:
+        return json.load(response)

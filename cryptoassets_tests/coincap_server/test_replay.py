@@ -44,7 +44,7 @@ def test_coins_are_sent_with_their_recorded_text(replay: SourceServer) -> None:
         page = client.snapshot(10).pages[0]
 
     assert COINS.replace(", ", ",") == ",".join(i.text for i in page.items).replace(", ", ",")
-    assert "replay" == page.answer.source
+    assert "replay" == page.response.source
 
 
 def test_snapshots_get_the_current_timestamp(replay: SourceServer) -> None:
@@ -92,7 +92,7 @@ def test_history_keeps_its_times_and_the_bounds_apply(replay: SourceServer) -> N
     assert [1000, 2000] == [point["time"] for point in bounded]
 
 
-def test_a_request_without_a_recorded_answer_gets_404(replay: SourceServer) -> None:
+def test_a_request_without_a_recorded_response_gets_404(replay: SourceServer) -> None:
     """A backfill from a small recording continues with the next coin."""
     bounds = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -170,7 +170,7 @@ def test_the_message_shows_what_is_wrong_with_a_recording(
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     """If empty folders were accepted, a typo in --replay would lead to 404 for every request."""
-    with pytest.raises(SettingsError, match="No recorded answer"):
+    with pytest.raises(SettingsError, match="No recorded response"):
         replayed_source(tmp_path / "typo")
 
 

@@ -21,8 +21,8 @@ from cryptoassets_tests.coincap_server.fixtures import PlanFaults, get_json
 def status_and_source(url: str) -> tuple[int, str | None]:
     """GET a URL; return the status and the source header of the response."""
     try:
-        with urllib.request.urlopen(url) as answer:
-            return answer.status, answer.headers["X-Cryptoassets-Source"]
+        with urllib.request.urlopen(url) as response:
+            return response.status, response.headers["X-Cryptoassets-Source"]
     except HTTPError as error:
         with error:
             return error.code, error.headers["X-Cryptoassets-Source"]
@@ -47,7 +47,7 @@ def status_and_source(url: str) -> tuple[int, str | None]:
         ("/assets/bitcoin/history?interval=h1&start=1", 400),
     ],
 )
-def test_every_answer_names_its_source(source: SourceServer, path: str, status: int) -> None:
+def test_every_response_names_its_source(source: SourceServer, path: str, status: int) -> None:
     """Errors have the header, too: a response without the header counts as CoinCap's."""
     assert (status, "simulator") == status_and_source(source.url + path)
 
@@ -134,17 +134,17 @@ def test_a_web_page_cannot_put_or_clear_faults(
     """The simulator needs no key, and a page in the user's browser can reach it."""
     plan_faults({"kind": "status", "status": 500, "route": "/rates"})
     connection = HTTPConnection(urlsplit(source.url).netloc)
-    answers = {}
+    responses = {}
     for method, body in (("PUT", "[]"), ("DELETE", None)):
         connection.request(method, "/faults", body, {"Content-Type": "application/json"} | headers)
-        answer = connection.getresponse()
-        answer.read()
-        answers[method] = answer.status
+        response = connection.getresponse()
+        response.read()
+        responses[method] = response.status
         if "Content-Type" in headers:
             break
     connection.close()
 
-    assert {status} == set(answers.values())
+    assert {status} == set(responses.values())
     assert 1 == len(get_json(f"{source.url}/faults"))
 
 
@@ -164,13 +164,13 @@ def test_one_connection_serves_many_calls(source: SourceServer) -> None:
     connection = HTTPConnection(urlsplit(source.url).netloc)
     for _ in range(3):
         connection.request("GET", "/assets?limit=1")
-        answer = connection.getresponse()
-        answer.read()
-        assert 200 == answer.status
+        response = connection.getresponse()
+        response.read()
+        assert 200 == response.status
     connection.close()
 
 
-def answer_on(connection: HTTPConnection) -> HTTPResponse:
+def response_on(connection: HTTPConnection) -> HTTPResponse:
     """Send another request on an open connection."""
     connection.request("GET", "/health")
     return connection.getresponse()
@@ -185,7 +185,7 @@ def test_a_stopped_source_does_not_answer() -> None:
 
     # Whether sending or receiving fails first depends on the kernel's timing.
     with pytest.raises((OSError, HTTPException)):
-        answer_on(connection)
+        response_on(connection)
     connection.close()
 
 

@@ -39,7 +39,7 @@ def resolved(**environment: str) -> dict[str, Any]:
 
 def resolved_file(**environment: str) -> dict[str, Any]:
     """Return the whole file as compose resolves it without a `.env`."""
-    answer = subprocess.run(
+    completed = subprocess.run(
         [*compose_program(), "--env-file", os.devnull, "config"],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")} | environment,
@@ -47,6 +47,6 @@ def resolved_file(**environment: str) -> dict[str, Any]:
         text=True,
         check=False,
     )
-    assert answer.returncode == 0, answer.stderr
-    file: dict[str, Any] = yaml.safe_load(answer.stdout)
+    assert completed.returncode == 0, completed.stderr
+    file: dict[str, Any] = yaml.safe_load(completed.stdout)
     return file

@@ -24,7 +24,7 @@ import psycopg
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 PROJECT = "cryptoassets-test"
 PORTS = {
@@ -49,13 +49,13 @@ def compose_program() -> list[str]:
     return ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
 
 
-def wait_until(question: Callable[[], Answer], what: str, *, seconds: float) -> Answer:
-    """Call `question` until its answer is not empty; after `seconds`, fail with the last error."""
+def wait_until(question: Callable[[], Result], what: str, *, seconds: float) -> Result:
+    """Call `question` until its result is not empty; after `seconds`, fail with the last error."""
     deadline, last = time.monotonic() + seconds, ""
     while time.monotonic() < deadline:
         try:
-            if answer := question():
-                return answer
+            if response := question():
+                return response
         except (OSError, psycopg.Error, ValueError, KeyError, subprocess.CalledProcessError) as e:
             last = f": {e}"
         time.sleep(2)
@@ -98,14 +98,16 @@ class Platform:
 
     def compose(self, *arguments: str, seconds: float = 900) -> str:
         """Run compose on this project and return its output; fail if compose failed."""
-        ended = self.ask_compose(*arguments, seconds=seconds)
-        assert ended.returncode == 0, f"{arguments}: {ended.stdout[-500:]}{ended.stderr[-3000:]}"
-        return ended.stdout
+        completed = self.ask_compose(*arguments, seconds=seconds)
+        assert completed.returncode == 0, (
+            f"{arguments}: {completed.stdout[-500:]}{completed.stderr[-3000:]}"
+        )
+        return completed.stdout
 
     def make(self, *words: str) -> None:
         """Run a target of the Makefile on this project, without confirmation prompts."""
         compose = {"COMPOSE_PROJECT_NAME": self.project, "COMPOSE_DISABLE_ENV_FILE": "1"}
-        ended = subprocess.run(
+        completed = subprocess.run(
             ["make", *words],  # noqa: S607
             cwd=self.root,
             env={**self.environment, **compose, "YES": "1"},
@@ -114,7 +116,9 @@ class Platform:
             check=False,
             timeout=900,
         )
-        assert ended.returncode == 0, f"{words}: {ended.stdout[-500:]}{ended.stderr[-3000:]}"
+        assert completed.returncode == 0, (
+            f"{words}: {completed.stdout[-500:]}{completed.stderr[-3000:]}"
+        )
 
     def services(self) -> dict[str, str]:
         """Return the state of every service (healthy, running, ...), except finished jobs."""
@@ -170,10 +174,10 @@ class Platform:
         base = f"http://127.0.0.1:{PORTS['AIRFLOW_PORT']}"
         login = {"username": "admin", "password": "admin"}
         token = _read(f"{base}/auth/token", login)["access_token"]
-        answer: dict[str, Any] = _read(
+        response: dict[str, Any] = _read(
             f"{base}/api/v2/{path}", body, headers={"Authorization": f"Bearer {token}"}
         )
-        return answer
+        return response
 
     def airflow_runs(self, dag: str = SNAPSHOTS) -> list[dict[str, Any]]:
         """Return the runs of a DAG, newest first."""
@@ -203,8 +207,8 @@ class Platform:
         credentials = base64.b64encode(f"admin:{password}".encode()).decode()
         headers = {"Authorization": f"Basic {credentials}"}
         request = urllib.request.Request(address, headers=headers)
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            page: str = answer.read().decode()
+        with urllib.request.urlopen(request, timeout=20) as response:
+            page: str = response.read().decode()
         return page
 
     def spark_state(self) -> dict[str, Any]:
@@ -239,8 +243,8 @@ class Platform:
             b"{}",
             {**_CONTENT, "X-pgA-CSRFToken": token[1] if token else ""},
         )
-        answer = json.loads(opener.open(request, timeout=30).read())
-        return bool(answer["data"]["connected"])
+        response = json.loads(opener.open(request, timeout=30).read())
+        return bool(response["data"]["connected"])
 
 
 def _read(address: str, body: object = None, *, headers: dict[str, str] | None = None) -> Any:
@@ -249,5 +253,5 @@ def _read(address: str, body: object = None, *, headers: dict[str, str] | None =
         json.dumps(body).encode() if body is not None else None,
         {**(_CONTENT if body is not None else {}), **(headers or {})},
     )
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.load(answer)
+    with urllib.request.urlopen(request, timeout=20) as response:
+        return json.load(response)

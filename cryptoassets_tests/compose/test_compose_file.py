@@ -59,14 +59,14 @@ def tool(name: str) -> str:
 
 def complaints(*command: str) -> str:
     """Return a linter's output; empty if it has no complaints."""
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    return ended.stdout + ended.stderr if ended.returncode else ""
+    completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return completed.stdout + completed.stderr if completed.returncode else ""
 
 
 @needs_compose
 def test_compose_accepts_the_file_without_a_dotenv_and_without_warnings() -> None:
     """Without a .env, the first thing new users see must not be a warning about a variable."""
-    ended = subprocess.run(
+    completed = subprocess.run(
         [*compose_program(), "--env-file", os.devnull, "config", "-q"],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")},
@@ -75,7 +75,7 @@ def test_compose_accepts_the_file_without_a_dotenv_and_without_warnings() -> Non
         check=False,
     )
 
-    assert (0, "") == (ended.returncode, ended.stdout + ended.stderr)
+    assert (0, "") == (completed.returncode, completed.stdout + completed.stderr)
 
 
 @needs_compose

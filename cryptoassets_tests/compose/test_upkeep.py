@@ -74,9 +74,9 @@ def assert_audit_passes(platform: Platform) -> None:
 
     def audit() -> bool:
         nonlocal output
-        ended = platform.ask_compose("exec", "-T", "spark-consumer", "cryptoassets", "audit")
-        output = ended.stdout
-        return ended.returncode == 0
+        completed = platform.ask_compose("exec", "-T", "spark-consumer", "cryptoassets", "audit")
+        output = completed.stdout
+        return completed.returncode == 0
 
     try:
         wait_until(audit, "an audit that finds nothing", seconds=240)
@@ -87,10 +87,10 @@ def assert_audit_passes(platform: Platform) -> None:
 def runs_of_processing(platform: Platform, status: str) -> dict[str, str]:
     """Map Dagster's to Airflow's run ids, for the snapshot DAG's `process` runs with a status."""
     query = f'{{runsOrError(filter:{{pipelineName:"process",statuses:[{status}]}}){{'
-    answer = platform.dagster(query + "... on Runs{results{runId tags{key value}}}}}")
+    response = platform.dagster(query + "... on Runs{results{runId tags{key value}}}}}")
     tags = {
         run["runId"]: {tag["key"]: tag["value"] for tag in run["tags"]}
-        for run in answer["runsOrError"]["results"]
+        for run in response["runsOrError"]["results"]
     }
     return {
         run: tags_of_run["airflow/run_id"]
@@ -228,9 +228,9 @@ def test_nothing_starts_with_default_passwords_and_an_open_port(
     opened.environment["BIND_ADDRESS"] = "0.0.0.0"  # noqa: S104
 
     try:
-        ended = opened.ask_compose("up", "-d")
+        completed = opened.ask_compose("up", "-d")
 
-        assert ended.returncode != 0
+        assert completed.returncode != 0
         assert "Refused to start: BIND_ADDRESS" in opened.compose("logs", "preflight")
         assert "" == opened.compose("ps", "-q", "--status", "running")
     finally:

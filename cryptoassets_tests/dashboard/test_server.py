@@ -45,9 +45,9 @@ def test_the_command_names_the_extra_that_is_not_installed() -> None:
         "from cryptoassets.cli import main; main()"
     )
 
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
 
-    assert 2 == ended.returncode
-    assert "pip install 'cryptoassets[dashboard]'" in ended.stderr
+    assert 2 == completed.returncode
+    assert "pip install 'cryptoassets[dashboard]'" in completed.stderr

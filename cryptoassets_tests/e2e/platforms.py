@@ -126,8 +126,8 @@ def put_faults(url: str, *rules: dict[str, Any]) -> None:
     """Set the faults of a simulated source; see `cryptoassets.coincap_server.faults`."""
     body, headers = json.dumps(rules).encode(), {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{url}/faults", data=body, headers=headers, method="PUT")
-    with urllib.request.urlopen(request) as answer:
-        assert answer.status == 200
+    with urllib.request.urlopen(request) as response:
+        assert response.status == 200
 
 
 def this_hour(seconds: int = 120) -> str:

@@ -43,8 +43,8 @@ def results(make_platform: MakePlatform) -> Iterator[Results]:
             platform.put_faults(*faults)
             return platform.command("run"), platform.stores.dump()
 
-        with urllib.request.urlopen(f"{platform.source_url}/assets") as answer:
-            coins = [coin["id"] for coin in json.load(answer)["data"]]
+        with urllib.request.urlopen(f"{platform.source_url}/assets") as response:
+            coins = [coin["id"] for coin in json.load(response)["data"]]
         _, good = run()
         without_price = {coin: {"delete": ["priceUsd"]} for coin in coins[:61]}
         broken = run({"route": "/assets", "kind": "patch", "coins": without_price})

@@ -81,12 +81,12 @@ def test_dev_accepts_only_its_own_page_and_sigterm_ends_all_dagster_processes(
 @pytest.mark.parametrize("port", ["99999", "-1"])
 def test_a_port_that_cannot_exist_is_wrong_usage(command: str, port: str) -> None:
     """In an earlier version, these commands ended with a traceback."""
-    ended = subprocess.run(
+    completed = subprocess.run(
         [str(COMMAND), command, f"--port={port}"], capture_output=True, text=True, check=False
     )
 
-    assert 2 == ended.returncode
-    assert "Invalid value for '--port'" in ended.stderr
+    assert 2 == completed.returncode
+    assert "Invalid value for '--port'" in completed.stderr
 
 
 @pytest.mark.parametrize(
@@ -121,9 +121,9 @@ def test_a_port_in_use_is_reported_before_anything_starts() -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
 
-        ended = subprocess.run(
+        completed = subprocess.run(
             [str(COMMAND), "dev", "--port", port], capture_output=True, text=True, check=False
         )
 
-    assert 2 == ended.returncode
-    assert f"Port {port} cannot be used" in ended.stderr
+    assert 2 == completed.returncode
+    assert f"Port {port} cannot be used" in completed.stderr

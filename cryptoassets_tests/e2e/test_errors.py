@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from cryptoassets.coincap_server.exchange import HttpAnswer, Request
+from cryptoassets.coincap_server.exchange import HttpResponse, Request
 from cryptoassets.coincap_server.server import make_server
 from cryptoassets.coincap_server.service import Service
 from cryptoassets.coincap_server.sources import simulated_source
@@ -29,7 +29,7 @@ class WithoutHeader:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    def answer(self, request: Request) -> HttpAnswer:
+    def answer(self, request: Request) -> HttpResponse:
         """Answer as the service does, but without headers."""
         return replace(self._service.answer(request), headers={})
 
@@ -70,7 +70,7 @@ def shared(make_platform: MakePlatform) -> Iterator[Platform]:
             "the month's CoinCap credits are spent",
         ),
         ({}, {"kind": "deprecated"}, "this version of the API is closed"),
-        ({}, {"kind": "no_data"}, "returned an answer that cannot be read (no_data"),
+        ({}, {"kind": "no_data"}, "returned a response that cannot be read (no_data"),
     ],
 )
 def test_a_refusal_by_the_source_is_reported_in_one_sentence(

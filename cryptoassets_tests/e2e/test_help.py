@@ -94,7 +94,7 @@ def test_the_help_of_every_command_is_fast_and_writes_nothing(tmp_path: Path, ve
         (["source", "--port", "70000"], "less than or equal to 65535"),
         (["source", "--replay", "/no/such/folder"], "does not exist"),
         (["source", "--as-recorded"], "--as-recorded needs --replay"),
-        (["source", "--replay", "."], "No recorded answer in"),
+        (["source", "--replay", "."], "No recorded response in"),
         (["doctor", "--live"], "COINCAP_API_KEY is not set. Get a key"),
     ],
 )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cryptoassets.coincap_server.exchange import HttpAnswer, Request
+from cryptoassets.coincap_server.exchange import HttpResponse, Request
 from cryptoassets.coincap_server.sources import simulated_source
 from cryptoassets_tests.e2e.platforms import CommandResult, MakePlatform, Platform
 
@@ -36,7 +36,7 @@ class OddHistory:
         self._simulator = simulated_source()
         self.is_odd = True
 
-    def answer(self, request: Request) -> HttpAnswer:
+    def answer(self, request: Request) -> HttpResponse:
         """Answer one request."""
         coin = request.path.split("/")[-2] if request.path.endswith("/history") else ""
         if self.is_odd and coin == "tether":
@@ -45,15 +45,15 @@ class OddHistory:
         wire = self._simulator.answer(request)
         if not self.is_odd or coin not in ("bitcoin", "ethereum", "xrp"):
             return wire
-        answer = json.loads(wire.body)
-        for point in answer["data"]:
+        response = json.loads(wire.body)
+        for point in response["data"]:
             if coin == "bitcoin":
                 point["time"] = str(point["time"])
             elif coin == "ethereum":
                 point["time"] //= 1000
         if coin == "xrp":
-            answer["data"].append(answer["data"][0] | {"priceUsd": "9.9"})
-        return replace(wire, body=json.dumps(answer).encode())
+            response["data"].append(response["data"][0] | {"priceUsd": "9.9"})
+        return replace(wire, body=json.dumps(response).encode())
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def test_two_prices_at_the_same_time_are_both_quarantined(results: Results) -> N
 
 
 def test_the_same_command_fetches_again_after_the_repair(results: Results) -> None:
-    """An unusable response does not count as an answer for its time range."""
+    """An unusable response does not count as a response for its time range."""
     points = dict(results.platform.stores.rows(_POINTS))
 
     assert 0 == results.good.code, results.good.text

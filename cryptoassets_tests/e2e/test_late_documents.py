@@ -49,7 +49,7 @@ def late(make_platform: MakePlatform) -> Iterator[LateRun]:
         yield LateRun(platform, platform.command("run"), partition, cursor)
 
 
-def test_the_run_that_fetched_a_late_answer_publishes_it(late: LateRun) -> None:
+def test_the_run_that_fetched_a_late_response_publishes_it(late: LateRun) -> None:
     """Users need not know which run fetched the response."""
     rows = late.platform.stores.rows(
         "SELECT partition_key, raw_rows, loaded_rows FROM warehouse.loads "
@@ -62,7 +62,7 @@ def test_the_run_that_fetched_a_late_answer_publishes_it(late: LateRun) -> None:
     assert 0 == late.platform.command("audit").code
 
 
-def test_the_hour_of_a_late_answer_gets_a_materialization(late: LateRun) -> None:
+def test_the_hour_of_a_late_response_gets_a_materialization(late: LateRun) -> None:
     """In Dagster's UI the partition must not look empty although its rows exist."""
     with late.platform.applied_settings(), dagster_instance() as instance:
         records = instance.fetch_materializations(

@@ -29,7 +29,7 @@ def samples() -> Path:
     """The folder of recorded responses that CRYPTOASSETS_SAMPLES names."""
     folder = os.environ.get("CRYPTOASSETS_SAMPLES")
     if not folder:
-        pytest.skip("CRYPTOASSETS_SAMPLES is not set: no recorded answers to load")
+        pytest.skip("CRYPTOASSETS_SAMPLES is not set: no recorded responses to load")
     return Path(folder)
 
 

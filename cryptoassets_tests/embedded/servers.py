@@ -35,7 +35,7 @@ def is_alive(pid: int) -> bool:
 
 
 def kill(pid: int) -> None:
-    """Kill a server with SIGKILL, and wait until it and its children are gone."""
+    """Kill a server with SIGKILL, and wait up to 10 s until it and its children are gone."""
     process = psutil.Process(pid)
     family = [process, *process.children(recursive=True)]
     process.kill()
@@ -50,27 +50,27 @@ def main_pids(folder: Path) -> list[int]:
     return [pid for pid in pids if psutil.Process(pid).ppid() not in pids]
 
 
-def keep_row(stack: Stack, number: int) -> None:
+def insert_row(stack: Stack, number: int) -> None:
     """Insert a row and commit."""
     with psycopg.connect(stack.postgres_url()) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS kept (number int)")
         connection.execute("INSERT INTO kept VALUES (%s)", (number,))
 
 
-def kept_rows(stack: Stack) -> list[int]:
-    """Read the rows that `keep_row` inserted."""
+def inserted_rows(stack: Stack) -> list[int]:
+    """Read the rows that `insert_row` inserted."""
     with psycopg.connect(stack.postgres_url()) as connection:
         return [row[0] for row in connection.execute("SELECT number FROM kept ORDER BY 1")]
 
 
-def keep_document(stack: Stack, number: int) -> None:
+def insert_document(stack: Stack, number: int) -> None:
     """Insert a document and wait until the server acknowledges it."""
     with pymongo.MongoClient(stack.mongo_url()) as client:
         client["datalake"]["kept"].insert_one({"_id": number})
 
 
-def kept_documents(stack: Stack) -> list[int]:
-    """Read the documents that `keep_document` inserted."""
+def inserted_documents(stack: Stack) -> list[int]:
+    """Read the documents that `insert_document` inserted."""
     with pymongo.MongoClient(stack.mongo_url()) as client:
         return sorted(document["_id"] for document in client["datalake"]["kept"].find({}))
 

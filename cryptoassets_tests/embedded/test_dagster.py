@@ -94,7 +94,7 @@ def test_with_embedded_stores_dagster_starts_although_the_source_has_never_answe
 
     stack = dagster_stack(messages.append)
 
-    assert home / "coincap" == stack.set_home
+    assert home / "coincap" == stack.source_home
     assert [
         "COINCAP_URL does not answer: Dagster starts, but fetching fails until the source answers"
     ] == messages
@@ -108,11 +108,11 @@ def test_a_source_that_answers_later_does_not_move_dagsters_runs(
     with make_server(simulated_source()) as source:
         monkeypatch.setenv("COINCAP_URL", source.url)
         monkeypatch.setenv("DAGSTER_HOME", str(home / "coincap" / "dagster"))
-        home_at_start = dagster_stack().set_home
+        home_at_start = dagster_stack().source_home
         monkeypatch.delenv("DAGSTER_HOME")
 
         assert home / "coincap" == home_at_start
-        assert home == dagster_stack().set_home
+        assert home == dagster_stack().source_home
 
 
 def test_runs_and_events_are_stored_in_postgresql(

@@ -1,5 +1,6 @@
 """The scripts that `make` runs first: installing uv without pip, and checking Python's version."""
 
+import ast
 import hashlib
 import importlib.util
 import io
@@ -43,20 +44,20 @@ def script() -> ModuleType:
 
 @pytest.fixture
 def index(tmp_path: Path, script: ModuleType) -> Iterator[str]:
-    """A PEP 503 index: two releases for this machine, newer ones that are for Windows or yanked."""
+    """A PEP 503 index: two releases for this machine; newer ones are for Windows or yanked."""
     folder = tmp_path / "simple" / "uv"
     folder.mkdir(parents=True)
-    here = "manylinux_2_17_x86_64.manylinux2014_x86_64"
-    if not script.fits(here):
-        pytest.skip("the index made here is for Linux on x86_64")
+    platform = "manylinux_2_17_x86_64.manylinux2014_x86_64"
+    if not script.fits(platform):
+        pytest.skip("the wheels of this index are for Linux on x86_64")
     links = []
     for name, text in ((OLD, "old"), (NEW, "new")):
-        file = folder / name.format(tag=here)
+        file = folder / name.format(tag=platform)
         file.write_bytes(wheel(text))
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         links.append(f'<a href="{file.name}#sha256={digest}">{file.name}</a>')
     links.append('<a href="uv-9.0.0-py3-none-win_amd64.whl#sha256=00">w</a>')
-    links.append(f'<a data-yanked="bad" href="uv-9.0.0-py3-none-{here}.whl#sha256=00">y</a>')
+    links.append(f'<a data-yanked="bad" href="uv-9.0.0-py3-none-{platform}.whl#sha256=00">y</a>')
     (folder / "index.html").write_text("\n".join(links))
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -86,43 +87,46 @@ def test_the_newest_fitting_wheel_comes_from_the_configured_index(
         (tmp_path / "pip.conf").write_text(f"[global]\nindex-url = {index}/\n")
         environment = {"PIP_CONFIG_FILE": str(tmp_path / "pip.conf")}
 
-    answer = run_without_pip(tmp_path / "got", **environment)
+    completed = run_without_pip(tmp_path / "got", **environment)
 
     uv = tmp_path / "got" / "bin" / "uv"
-    assert 0 == answer.returncode, answer.stderr
+    assert 0 == completed.returncode, completed.stderr
     assert stat.S_IMODE(uv.stat().st_mode) == 0o755
     assert "new\n" == subprocess.run([uv], capture_output=True, text=True, check=True).stdout
 
 
 def test_a_wheel_that_was_changed_is_refused(tmp_path: Path, index: str) -> None:
-    """The changed code would run with the user's rights."""
+    """The changed code would run with the user's privileges."""
     for file in (tmp_path / "simple" / "uv").glob("*.whl"):
         file.write_bytes(wheel("evil"))
 
-    answer = run_without_pip(tmp_path / "got", PIP_INDEX_URL=index)
+    completed = run_without_pip(tmp_path / "got", PIP_INDEX_URL=index)
 
-    assert 1 == answer.returncode
-    assert "SHA-256 differs" in answer.stderr
+    assert 1 == completed.returncode
+    assert "SHA-256 differs" in completed.stderr
     assert not (tmp_path / "got").exists()
 
 
 def test_a_network_error_is_reported_in_one_sentence_without_a_password(tmp_path: Path) -> None:
     """URLs of company indexes may contain credentials."""
-    answer = run_without_pip(tmp_path / "got", PIP_INDEX_URL="http://me:s3cret@127.0.0.1:1/simple")
+    completed = run_without_pip(
+        tmp_path / "got", PIP_INDEX_URL="http://me:s3cret@127.0.0.1:1/simple"
+    )
 
-    assert 1 == answer.returncode
-    assert "Check the network" in answer.stderr
-    assert "Traceback" not in answer.stderr
-    assert "s3cret" not in answer.stdout + answer.stderr
+    assert 1 == completed.returncode
+    assert "Check the network" in completed.stderr
+    assert "Traceback" not in completed.stderr
+    assert "s3cret" not in completed.stdout + completed.stderr
 
 
 def test_a_python_that_is_too_old_is_reported_in_one_sentence() -> None:
-    """Debian 11 has Python 3.9; the checking script must not contain any newer syntax."""
+    """Debian 11 has Python 3.9, so the check contains no newer syntax."""
     source = (SCRIPTS / "check_python.py").read_text().replace("import sys", "import sys\n", 1)
     old = source.replace("sys.version_info", "(3, 9, 2)")
+    ast.parse(source, feature_version=(3, 9))
 
-    answer = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", old], capture_output=True, text=True, check=False, env=os.environ
     )
 
-    assert "Python 3.11, 3.12 or 3.13 is needed, but this is 3.9.2" in answer.stderr
+    assert "Python 3.11, 3.12 or 3.13 is needed, but this is 3.9.2" in completed.stderr

@@ -64,8 +64,8 @@ def through_shim(folder: Path, *arguments: str) -> str:
     echo.write_text('#!/bin/sh\necho "$@"\n')
     echo.chmod(0o755)
     shim = java.write_shim(folder / "shim", echo) / "bin" / "java"
-    answer = subprocess.run([shim, *arguments], capture_output=True, text=True, check=True)
-    return answer.stdout.strip()
+    completed = subprocess.run([shim, *arguments], capture_output=True, text=True, check=True)
+    return completed.stdout.strip()
 
 
 def test_the_shim_drops_the_argument_that_causes_a_warning_at_each_start(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_spark_runs_on_the_wheels_java(tmp_path: Path) -> None:
     ]
     environment = {**os.environ, "JAVA_HOME": str(shim), "SPARK_LOCAL_IP": "127.0.0.1"}
 
-    answer = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", SESSION, *options, "-Xshare:auto"],
         env=environment,
         capture_output=True,
@@ -108,8 +108,8 @@ def test_spark_runs_on_the_wheels_java(tmp_path: Path) -> None:
         check=True,
     )
 
-    assert ["87711.199999999997089617", "21.0.8"] == answer.stdout.split()
-    assert "cds" not in answer.stderr.lower()
+    assert ["87711.199999999997089617", "21.0.8"] == completed.stdout.split()
+    assert "cds" not in completed.stderr.lower()
 
 
 def test_without_an_archive_only_flags_that_every_java_knows_are_passed(tmp_path: Path) -> None:

@@ -73,14 +73,14 @@ def start(
 
     def run(kind: str, limit: int) -> str:
         arguments = json.dumps([str(folder), config, environment, kind, limit])
-        ended = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-c", START, arguments],
             capture_output=True,
             text=True,
             check=True,
             timeout=100,
         )
-        return ended.stdout
+        return completed.stdout
 
     return run
 

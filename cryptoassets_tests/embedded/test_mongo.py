@@ -65,8 +65,8 @@ def test_the_stand_in_keeps_all_files_below_home(
     """By default, the stand-in nx-27017 writes to /tmp, which is shared and emptied at boot."""
     stack = make_stack()
     for number in range(50):
-        servers.keep_document(stack, number)
-    assert 50 == len(servers.kept_documents(stack))
+        servers.insert_document(stack, number)
+    assert 50 == len(servers.inserted_documents(stack))
 
     process = psutil.Process(servers.running_pid(stack, "mongo"))
 

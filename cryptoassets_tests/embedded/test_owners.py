@@ -15,10 +15,10 @@ _NAME = "from cryptoassets.embedded.owners import process_name; print(process_na
 @pytest.fixture
 def gone(tmp_path: Path) -> Path:
     """The folder of a process that has ended."""
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", _NAME], capture_output=True, text=True, check=True
     )
-    folder = tmp_path / ended.stdout.strip()
+    folder = tmp_path / completed.stdout.strip()
     folder.mkdir()
     return folder
 

@@ -142,9 +142,9 @@ def test_an_incomplete_data_directory_is_renamed(
     (home / "postgres").chmod(0o711)
     (home / "postgres" / "data" / "PG_VERSION").write_text("18\n")
 
-    servers.keep_row(make_stack(), 3)
+    servers.insert_row(make_stack(), 3)
 
-    assert [3] == servers.kept_rows(make_stack())
+    assert [3] == servers.inserted_rows(make_stack())
     assert any("was incomplete: renamed it to" in message for message in messages)
 
 
@@ -190,10 +190,10 @@ def test_data_is_stored_outside_a_home_that_the_account_cannot_enter(
 ) -> None:
     """/root usually has mode 0700, which we must not change."""
     stack = make_stack(cryptoassets_home=closed_home)
-    servers.keep_row(stack, 4)
+    servers.insert_row(stack, 4)
     outside = servers.status_of(stack, "postgres").folder
 
-    assert [4] == servers.kept_rows(make_stack(cryptoassets_home=closed_home))
+    assert [4] == servers.inserted_rows(make_stack(cryptoassets_home=closed_home))
     assert outside.is_relative_to(postgres_files.OUTSIDE)
     assert 1 == len([line for line in messages if "PostgreSQL's files are kept in" in line])
     assert 0o700 == stat.S_IMODE(closed_home.parent.stat().st_mode)

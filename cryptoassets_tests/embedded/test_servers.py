@@ -41,10 +41,10 @@ def start_command(home: Path) -> "subprocess.Popen[str]":
 def test_five_commands_at_once_start_each_server_once(home: Path, make_stack: MakeStack) -> None:
     """Airflow, Dagster's UI and a user may all start the servers in the same second."""
     commands = [start_command(home) for _ in range(5)]
-    answers = [command.communicate(timeout=100)[0].splitlines()[-2:] for command in commands]
+    responses = [command.communicate(timeout=100)[0].splitlines()[-2:] for command in commands]
 
     assert [0] * 5 == [command.returncode for command in commands]
-    assert 1 == len({tuple(answer) for answer in answers})
+    assert 1 == len({tuple(response) for response in responses})
     assert 1 == len(servers.main_pids(home / "postgres" / "data"))
     assert 1 == len(servers.main_pids(home / "mongo" / "nx-27017"))
     make_stack()
@@ -120,15 +120,15 @@ def test_the_port_stays_the_same_after_a_restart(make_stack: MakeStack) -> None:
 def test_a_killed_server_is_restarted_with_its_data_at_the_next_use(make_stack: MakeStack) -> None:
     """The kernel may kill a server that uses too much memory; acknowledged data must survive."""
     stack = make_stack()
-    servers.keep_row(stack, 1)
-    servers.keep_document(stack, 1)
+    servers.insert_row(stack, 1)
+    servers.insert_document(stack, 1)
     for name in ("postgres", "mongo"):
         servers.kill(servers.running_pid(stack, name))
 
     stack = make_stack()
 
-    assert [1] == servers.kept_rows(stack)
-    assert [1] == servers.kept_documents(stack)
+    assert [1] == servers.inserted_rows(stack)
+    assert [1] == servers.inserted_documents(stack)
 
 
 def test_a_server_started_by_a_killed_command_is_found_and_replaced(
@@ -136,11 +136,11 @@ def test_a_server_started_by_a_killed_command_is_found_and_replaced(
 ) -> None:
     """A command killed before it wrote the state file must not cause two servers on one folder."""
     stack = make_stack()
-    servers.keep_document(stack, 1)
+    servers.insert_document(stack, 1)
     lost = servers.running_pid(stack, "mongo")
     (home / "run" / "mongo.json").unlink()
 
-    assert [1] == servers.kept_documents(make_stack())
+    assert [1] == servers.inserted_documents(make_stack())
     assert not servers.is_alive(lost)
     assert 1 == len(servers.main_pids(home / "mongo" / "nx-27017"))
 
@@ -156,8 +156,8 @@ def test_a_first_start_that_was_killed_is_repeated(home: Path, make_stack: MakeS
 
     stack = make_stack()
 
-    servers.keep_row(stack, 7)
-    assert [7] == servers.kept_rows(stack)
+    servers.insert_row(stack, 7)
+    assert [7] == servers.inserted_rows(stack)
     assert [] == list((home / "postgres").glob("data.new-*"))
 
 
@@ -197,11 +197,11 @@ def test_the_stores_of_different_sources_are_separate(make_stack: MakeStack) -> 
     """Invented prices in the real database would make every chart wrong."""
     invented, real = make_stack(), make_stack(coincap_api_key="key")
 
-    servers.keep_row(invented, 1)
-    servers.keep_row(real, 2)
+    servers.insert_row(invented, 1)
+    servers.insert_row(real, 2)
 
-    assert [1] == servers.kept_rows(invented)
-    assert [2] == servers.kept_rows(real)
+    assert [1] == servers.inserted_rows(invented)
+    assert [2] == servers.inserted_rows(real)
     assert invented.clean_path() != real.clean_path()
     assert invented.dagster_home != real.dagster_home
 
@@ -212,14 +212,14 @@ def test_erase_deletes_the_stores_of_one_source_and_keeps_the_others(
 ) -> None:
     """Real data costs credits; erasing the simulator's data must not delete it."""
     invented, real = make_stack(), make_stack(coincap_api_key="key")
-    servers.keep_row(invented, 1)
-    servers.keep_row(real, 2)
+    servers.insert_row(invented, 1)
+    servers.insert_row(real, 2)
 
     done = invented.down(erase=True)
 
     assert f"Deleted the stores of source `simulator` in {home}" == done[-1]
     assert not (home / "postgres").exists()
-    assert [2] == servers.kept_rows(make_stack(coincap_api_key="key"))
+    assert [2] == servers.inserted_rows(make_stack(coincap_api_key="key"))
 
 
 def test_a_home_that_is_not_writable_is_reported_in_one_sentence(tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_an_unreadable_state_file_counts_as_empty(home: Path, make_stack: MakeSt
     (home / "run").mkdir()
     (home / "run" / "mongo.json").write_text("{")
 
-    servers.keep_document(make_stack(), 1)
+    servers.insert_document(make_stack(), 1)
 
     assert State() != make_stack()._mongo.state()  # noqa: SLF001
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cryptoassets.coincap_server.exchange import HttpAnswer, Reply, Request
+from cryptoassets.coincap_server.exchange import HttpResponse, Reply, Request
 from cryptoassets.coincap_server.sources import simulated_source
 from cryptoassets.definitions import current_defs
 from cryptoassets.project import project_root
@@ -42,7 +42,7 @@ class WithExchanges:
         self._simulator = simulated_source()
         self.volumes: list[Any] = ["1500.5", "20", "-1"]
 
-    def answer(self, request: Request) -> HttpAnswer:
+    def answer(self, request: Request) -> HttpResponse:
         """Answer `/exchanges`; pass all other requests to the simulator."""
         if not request.path.endswith("/exchanges"):
             return self._simulator.answer(request)

@@ -19,15 +19,15 @@ from typing import Any
 from hypothesis import seed
 
 from cryptoassets_tests.backfills import test_windows
-from cryptoassets_tests.coincap import test_any_answer, test_documents, test_verbatim
+from cryptoassets_tests.coincap import test_any_response, test_documents, test_verbatim
 from cryptoassets_tests.partitions import test_spans
 from cryptoassets_tests.stores import test_batches
 from cryptoassets_tests.transforms import test_numbers, test_pages, test_prices, test_tolerances
 
 GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     "parser": (
-        test_any_answer.test_every_coin_of_any_answer_is_kept,
-        test_any_answer.test_every_point_of_any_answer_is_kept,
+        test_any_response.test_every_coin_of_any_response_is_kept,
+        test_any_response.test_every_point_of_any_response_is_kept,
         test_verbatim.test_unreadable_error_is_the_only_error_that_a_body_can_raise,
         test_verbatim.test_every_storable_coin_is_read_unchanged,
         test_verbatim.test_the_size_in_bson_is_never_underestimated,

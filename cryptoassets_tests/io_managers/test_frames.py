@@ -1,4 +1,4 @@
-"""Rows of PostgreSQL as Spark DataFrames: passed in batches, and used again within a run."""
+"""Rows of PostgreSQL as Spark DataFrames: passed in batches, and reused within a run."""
 
 import weakref
 from collections.abc import Iterator
@@ -79,10 +79,10 @@ def test_kept_rows_are_used_only_for_their_range_columns_and_versions(
     assert found is not None
     assert {days[1].date()} == {row["day"] for row in found.toArrow().to_pylist()}
     some_columns = replace(COIN_DAILY, columns=COIN_DAILY.columns[:3])
-    before = Span(days[0] - timedelta(days=1), days[2])
+    partly_outside = Span(days[0] - timedelta(days=1), days[2])
     assert frames.kept(COIN_DAILY, second_day, {key: version + 1}) is None
     assert frames.kept(COIN_DAILY, second_day, {}) is None
     assert frames.kept(some_columns, second_day, {key: version}) is None
-    assert frames.kept(COIN_DAILY, before, {key: version}) is None
+    assert frames.kept(COIN_DAILY, partly_outside, {key: version}) is None
     frames.clear()
     assert frames.kept(COIN_DAILY, second_day, {key: version}) is None

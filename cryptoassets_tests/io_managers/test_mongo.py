@@ -7,7 +7,7 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from cryptoassets.errors import MalformedAnswerError
+from cryptoassets.errors import MalformedResponseError
 from cryptoassets.facts import METADATA_KEY
 from cryptoassets.io_managers.mongo import MongoIOManager
 from cryptoassets.stores.mongodb import Lake
@@ -97,7 +97,7 @@ def test_a_response_with_only_dead_letters_fails_after_they_are_stored(
     mongo_io_manager: MongoIOManager, lake: Lake
 ) -> None:
     """The run fails and may be retried; the dead letters are in the lake."""
-    failure = MalformedAnswerError("not JSON", status=200, reason="not_json")
+    failure = MalformedResponseError("not JSON", status=200, reason="not_json")
 
     with pytest.raises(dg.Failure, match="not JSON") as caught:
         write(mongo_io_manager, RAW, HOUR, batch(dead_letters=(LETTER,), failure=failure))

@@ -157,7 +157,7 @@ def test_a_receiver_that_hangs_delays_no_run_or_sensor(
 
         assert ticked.skip_message
         assert max(seconds, seconds_of_tick) < 1
-        assert "address 1 (json://***): no answer within 2 s" in found
+        assert "address 1 (json://***): no response within 2 s" in found
         assert SECRET not in found
         assert 1 == receiver.titles().count(RUN)
         assert "it still has not answered an earlier message" in sensors.ALERT_WATCH.wait(60)

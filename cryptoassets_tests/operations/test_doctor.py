@@ -82,7 +82,7 @@ def test_extras_that_are_not_installed_are_listed_with_a_command() -> None:
 def test_a_missing_class_archive_is_reported_with_the_command_that_creates_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`make` creates the archive; whoever installs the wheel must create it."""
+    """`make` creates the archive; users who install the wheel must create it themselves."""
     monkeypatch.setenv("JAVA_HOME", str(fake_java(tmp_path / "java", "21.0.1")))
 
     java, archive = machine.java(tmp_path)
@@ -95,7 +95,7 @@ def test_a_missing_class_archive_is_reported_with_the_command_that_creates_it(
 def test_an_existing_class_archive_is_not_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The archive of this Java is where the command looks for it."""
+    """If the archive is complete, `doctor` lists only Java."""
     home = fake_java(tmp_path / "java", "21.0.1")
     monkeypatch.setenv("JAVA_HOME", str(home))
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
@@ -154,13 +154,13 @@ def live_settings(url: str | None = None, key: str | None = KEY) -> Settings:
 
 
 def test_without_a_key_doctor_live_explains_what_to_do() -> None:
-    """A newcomer has no key."""
+    """The error says where to put the key."""
     with pytest.raises(SettingsError, match=r"put `COINCAP_API_KEY=\.{3}` into the file \.env"):
         plan(live_settings(key=None))
 
 
 def test_doctor_live_makes_three_cheap_calls_and_records_them_for_replay(tmp_path: Path) -> None:
-    """Users with a key can send recordings, with which developers reproduce a problem."""
+    """Users with a key can send recordings, so that developers can reproduce a problem."""
     with make_server(simulated_source(api_key=KEY)) as server:
         settings = live_settings(server.url)
         found = try_source(settings, tmp_path)
@@ -168,8 +168,8 @@ def test_doctor_live_makes_three_cheap_calls_and_records_them_for_replay(tmp_pat
     assert 10 >= plan(settings).credits
     assert {"ok"} == {one.level for one in found}, found
     assert "10 of 10 documents valid" in found[0].found
-    prices = [float(re.findall(r"(\d+) credits", one.found)[0]) for one in found[:3]]
-    assert sum(prices) <= plan(settings).most_credits
+    charged = [float(re.findall(r"(\d+) credits", one.found)[0]) for one in found[:3]]
+    assert sum(charged) <= plan(settings).most_credits
     with (
         make_server(replayed_source(tmp_path)) as replay,
         CoinCapClient(replay.url) as client,

@@ -11,8 +11,8 @@ from cryptoassets.operations.left_behind import (
     MAX_DAYS,
     MAX_HOURS,
     days_left_behind,
-    hours_left_behind,
-    started_hours,
+    partitions_left_behind,
+    started_partitions,
 )
 from cryptoassets.operations.session import open_stores
 from cryptoassets.resources.postgres import PostgresResource
@@ -26,7 +26,7 @@ def test_an_hour_is_processed_only_after_it_has_started() -> None:
     hours = [now + timedelta(hours=number) for number in (2, -1, 0)]
     ahead, before, open_hour = (hour.strftime("%Y-%m-%d-%H:00") for hour in hours)
 
-    assert [before, open_hour] == started_hours({ahead, open_hour, before})
+    assert [before, open_hour] == started_partitions({ahead, open_hour, before})
 
 
 @pytest.mark.mongo
@@ -48,18 +48,22 @@ def test_partitions_that_a_run_leaves_unfinished_are_reported_with_a_command(
         )
 
     with open_stores() as stores:
-        waiting = hours_left_behind(stores, datetime.now(UTC))
+        waiting = partitions_left_behind(stores, datetime.now(UTC))
         stale = days_left_behind(stores.postgres)
 
     assert {f"{hour:%Y-%m-%d-%H:00}" for hour in hours[26:]} == waiting.keys
-    assert waiting.rest is not None
-    assert "26 older hours have documents that are not processed (2026-01-05-00:00 " in waiting.rest
-    assert "`cryptoassets rebuild --from 2026-01-05 --to 2026-01-07` processes all" in waiting.rest
+    assert waiting.warning is not None
+    assert (
+        "26 older hours have documents that are not processed (2026-01-05-00:00 " in waiting.warning
+    )
+    assert (
+        "`cryptoassets rebuild --from 2026-01-05 --to 2026-01-07` processes all" in waiting.warning
+    )
     assert MAX_DAYS == len(stale.keys)
-    assert stale.rest is not None
+    assert stale.warning is not None
     # The run computes the oldest days, on which later days depend, and the newest week, which
     # people look at. A day in between remains.
-    assert "1 more days have stale marts (2025-01-22 to 2025-01-22)" in stale.rest
+    assert "1 more days have stale marts (2025-01-22 to 2025-01-22)" in stale.warning
 
 
 @pytest.mark.mongo
@@ -81,11 +85,13 @@ def test_data_from_before_the_first_partition_is_reported_and_kept(
     monkeypatch.setenv("CRYPTOASSETS_SINCE", "2026-01-06")
 
     with open_stores() as stores:
-        waiting = hours_left_behind(stores, datetime.now(UTC))
+        waiting = partitions_left_behind(stores, datetime.now(UTC))
 
     assert {"2026-01-06-00:00"} == waiting.keys
-    assert "2 partitions, 2026-01-04-00:00 to 2026-01-05-00:00: before the first " in waiting.rest
-    assert "set CRYPTOASSETS_SINCE=2026-01-04" in waiting.rest
+    assert (
+        "2 partitions, 2026-01-04-00:00 to 2026-01-05-00:00: before the first " in waiting.warning
+    )
+    assert "set CRYPTOASSETS_SINCE=2026-01-04" in waiting.warning
     assert "Set CRYPTOASSETS_SINCE=2025-03-01" in of_old_home
     assert earlier_publications(postgres) is None
     assert set() == stale

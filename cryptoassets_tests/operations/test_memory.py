@@ -37,17 +37,17 @@ except SystemExit as end:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has memory arenas")
 def test_all_threads_of_the_loop_share_two_memory_arenas() -> None:
     """With an arena per thread, the loop grew by 0.3 to 0.5 MB per cycle."""
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", ALLOCATING_THREADS], capture_output=True, text=True, check=True
     )
 
-    assert 1 <= ended.stdout.count("<heap nr=") <= 2, ended.stdout
+    assert 1 <= completed.stdout.count("<heap nr=") <= 2, completed.stdout
 
 
 def test_the_loop_does_not_use_arrows_own_allocator() -> None:
     """Arrow's allocator keeps what ended threads have freed: the loop grew by 0.4 MB per cycle."""
     environment = {**os.environ, "COINCAP_COINS": "none"}
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", LOOP_WITH_WRONG_SETTING],
         capture_output=True,
         text=True,
@@ -55,4 +55,4 @@ def test_the_loop_does_not_use_arrows_own_allocator() -> None:
         env=environment,
     )
 
-    assert ended.stdout.endswith("exit 2 system\n"), ended
+    assert completed.stdout.endswith("exit 2 system\n"), completed

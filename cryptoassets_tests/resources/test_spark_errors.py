@@ -42,7 +42,7 @@ os._exit(0)
 
 def test_an_interrupt_ends_a_job_that_would_not_end() -> None:
     """A job without executors never ends, so a cancelled run's process once kept running."""
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", INTERRUPTED],
         env=os.environ | {"SPARK_MASTER": "local[1]"},
         capture_output=True,
@@ -50,7 +50,7 @@ def test_an_interrupt_ends_a_job_that_would_not_end() -> None:
         check=False,
     )
 
-    assert ended.stdout == "interrupted\n", ended.stderr[-2000:]
+    assert completed.stdout == "interrupted\n", completed.stderr[-2000:]
 
 
 def test_a_failed_job_raises_our_error(session: SparkSession) -> None:

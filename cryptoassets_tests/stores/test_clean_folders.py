@@ -14,7 +14,7 @@ from cryptoassets.stores.clean_folders import (
     clean_damage,
     clean_partition,
     clean_rows,
-    is_of_older_rules,
+    is_judged_by_older_rules,
     mark_complete,
 )
 from cryptoassets.stores.clean_writing import clean_bytes, delete_clean
@@ -108,10 +108,10 @@ def test_a_folder_records_the_version_of_its_rules(
     if mark is not None:
         (folder / "_SUCCESS").write_text(mark)
 
-    assert is_older is is_of_older_rules(TABLE, WINDOW)
+    assert is_older is is_judged_by_older_rules(TABLE, WINDOW)
 
 
 def test_a_missing_folder_does_not_count_as_judged_by_older_rules(clean_path: Path) -> None:
     """The first `audit` may run before anything was processed."""
     assert not clean_path.exists()
-    assert not is_of_older_rules(TABLE, WINDOW)
+    assert not is_judged_by_older_rules(TABLE, WINDOW)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from cryptoassets.coincap.documents import RawBatch, dead_letter_of, raw_batch
-from cryptoassets.coincap.models import Answer, Page, Snapshot
+from cryptoassets.coincap.models import Page, Response, Snapshot
 from cryptoassets.coincap.verbatim import read_envelope
-from cryptoassets.errors import MalformedAnswerError
+from cryptoassets.errors import MalformedResponseError
 from cryptoassets.schemas import RAW_COIN_SNAPSHOTS
 from cryptoassets.stores.lake import store_batch
 from cryptoassets.stores.mongodb import Lake
@@ -27,7 +27,7 @@ REASON = "number_not_representable"
 
 def letter(url: str, body: str, reason: str = REASON, status: int = 200) -> dict[str, Any]:
     """Return a dead letter as an earlier version wrote it."""
-    error = MalformedAnswerError("", status=status, reason=reason, body=body.encode())
+    error = MalformedResponseError("", status=status, reason=reason, body=body.encode())
     return dead_letter_of(error, url, FETCHED_AT)
 
 
@@ -35,8 +35,8 @@ def stored_page(lake: Lake) -> None:
     """Store the page that contained the letter's coin: one document and the fetch record."""
     body = f'{{"timestamp":{NOW_MS},"data":[{{"id":"a"}}]}}'.encode()
     items = read_envelope(body).items or ()
-    answer = Answer(COINS_URL, 200, "simulator", {}, body, FETCHED_AT)
-    batch = raw_batch(Snapshot((Page(answer, 0, 2, NOW_MS, items),), is_repeated=False))
+    response = Response(COINS_URL, 200, "simulator", {}, body, FETCHED_AT)
+    batch = raw_batch(Snapshot((Page(response, 0, 2, NOW_MS, items),), is_repeated=False))
     store_batch(lake, RAW_COIN_SNAPSHOTS, batch)
 
 

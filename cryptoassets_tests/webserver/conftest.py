@@ -46,8 +46,8 @@ class Page:
             json.dumps({"query": query}).encode(),
             {"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            data: dict[str, Any] = json.load(answer)["data"]
+        with urllib.request.urlopen(request, timeout=20) as response:
+            data: dict[str, Any] = json.load(response)["data"]
         return data
 
     def is_paused(self) -> bool:

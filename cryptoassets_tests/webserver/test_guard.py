@@ -22,10 +22,10 @@ def status(
     """Send a request with these headers, which may include `Host`; return the response's status."""
     connection = HTTPConnection(page.address, timeout=20)
     connection.request(method, path, body, headers)
-    answer = connection.getresponse()
-    answer.read()
+    response = connection.getresponse()
+    response.read()
     connection.close()
-    return answer.status
+    return response.status
 
 
 @pytest.mark.parametrize(

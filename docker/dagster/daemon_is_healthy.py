@@ -16,6 +16,6 @@ if __name__ == "__main__":
         json.dumps({"query": QUERY}).encode(),
         {"Content-Type": "application/json"},
     )
-    answer = json.load(urlopen(request, timeout=15))  # noqa: S310 - a fixed http URL
-    statuses = answer["data"]["instance"]["daemonHealth"]["allDaemonStatuses"]
+    response = json.load(urlopen(request, timeout=15))  # noqa: S310 - a fixed http URL
+    statuses = response["data"]["instance"]["daemonHealth"]["allDaemonStatuses"]
     sys.exit(not all(one["healthy"] for one in statuses if one["required"]))

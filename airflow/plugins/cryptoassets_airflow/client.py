@@ -1,6 +1,6 @@
 """Sends GraphQL requests over HTTP, with timeouts and retries.
 
-What stays out: the content of requests (in `hook`), the meaning of responses (in `answers`).
+What stays out: the content of requests (in `hook`), the meaning of responses (in `responses`).
 """
 
 import logging
@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 
 from cryptoassets_airflow.address import DagsterAddress
-from cryptoassets_airflow.answers import from_transport, read_answer
 from cryptoassets_airflow.errors import DagsterUnavailableError
+from cryptoassets_airflow.responses import from_transport, read_response
 
 CONNECT_SECONDS = 5.0
 # Dagster responds to a launch when the run is queued or its process has started (up to 27 s).
@@ -64,7 +64,7 @@ class GraphQLClient:
             response = await client.post(self.address.graphql_url, json=body)
         except httpx.HTTPError as error:
             raise from_transport(error, self.address.root) from error
-        return read_answer(response)
+        return read_response(response)
 
     def async_client(self) -> httpx.AsyncClient:
         """Return a client for `async_ask`; the caller closes it."""
@@ -89,8 +89,8 @@ class GraphQLClient:
             response = self._client.post(self.address.graphql_url, json=body)
         except httpx.HTTPError as error:
             raise from_transport(error, self.address.root) from error
-        answer: dict[str, Any] = read_answer(response)[field]
-        return answer
+        result: dict[str, Any] = read_response(response)[field]
+        return result
 
 
 def _delays(tries: int) -> Iterator[float | None]:

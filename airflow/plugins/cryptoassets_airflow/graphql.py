@@ -20,8 +20,8 @@ mutation AirflowLaunch($params: ExecutionParams!) {{
 }}
 """
 
-FIND = """
-query AirflowFind($filter: RunsFilter!) {
+FIND_RUNS = """
+query AirflowFindRuns($filter: RunsFilter!) {
   runsOrError(filter: $filter, limit: 50) {
     __typename
     ... on Runs { results { runId status tags { key value } } }
@@ -94,7 +94,7 @@ query AirflowEvents($runId: ID!, $cursor: String) {
 """
 
 TERMINATE = f"""
-mutation AirflowStop($runId: String!, $policy: TerminateRunPolicy) {{
+mutation AirflowTerminate($runId: String!, $policy: TerminateRunPolicy) {{
   terminateRun(runId: $runId, terminatePolicy: $policy) {{
     __typename
     ... on TerminateRunFailure {{ message }}

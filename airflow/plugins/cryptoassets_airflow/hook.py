@@ -15,10 +15,10 @@ from airflow.providers.common.compat.sdk import BaseHook
 
 from cryptoassets_airflow import graphql
 from cryptoassets_airflow.address import DagsterAddress, read_address
-from cryptoassets_airflow.answers import expect
 from cryptoassets_airflow.client import READ_SECONDS, GraphQLClient
 from cryptoassets_airflow.errors import DagsterUnavailableError
 from cryptoassets_airflow.outcome import Outcome, OutcomeReader
+from cryptoassets_airflow.responses import expect
 from cryptoassets_airflow.runs import ENDED, LOST, DagsterRun, Identity, LaunchRequest
 
 MISSING = "MISSING"
@@ -72,8 +72,8 @@ class DagsterHook(BaseHook):
     def find_runs(self, tags: Mapping[str, str]) -> list[DagsterRun]:
         """List the newest 50 runs that have all these tags, newest first."""
         wanted = [{"key": key, "value": value} for key, value in tags.items()]
-        answer = self.client.ask(graphql.FIND, {"filter": {"tags": wanted}}, "runsOrError")
-        found = expect(answer, "Runs", asked="look for runs")["results"]
+        response = self.client.ask(graphql.FIND_RUNS, {"filter": {"tags": wanted}}, "runsOrError")
+        found = expect(response, "Runs", asked="look for runs")["results"]
         return [DagsterRun.read(run) for run in found]
 
     def own_run(self, identity: Identity, *, stop_within: float) -> DagsterRun | None:
@@ -105,7 +105,7 @@ class DagsterHook(BaseHook):
                 return self._launch_once(request, identity)
             except DagsterUnavailableError as error:
                 self.log.warning("%s", error)
-                run = self._run_of_lost_answer(identity) if error.may_have_arrived else None
+                run = self._run_of_lost_response(identity) if error.may_have_arrived else None
                 if run is not None:
                     return run
                 if attempt == LAUNCH_ATTEMPTS:
@@ -119,23 +119,23 @@ class DagsterHook(BaseHook):
 
     async def async_status(self, client: httpx.AsyncClient, run_id: str) -> str:
         """Return the run's status with a single request; the caller repeats failed requests."""
-        answer = await self.client.async_ask(client, graphql.STATUS, {"runId": run_id})
-        return self.read_status(answer["runOrError"])
+        response = await self.client.async_ask(client, graphql.STATUS, {"runId": run_id})
+        return self.read_status(response["runOrError"])
 
     @staticmethod
-    def read_status(answer: dict[str, Any]) -> str:
-        """Return the status from an answer; MISSING if the run was deleted."""
-        if answer["__typename"] == "RunNotFoundError":
+    def read_status(response: dict[str, Any]) -> str:
+        """Return the status from a response; MISSING if the run was deleted."""
+        if response["__typename"] == "RunNotFoundError":
             return MISSING
-        return str(expect(answer, "Run", asked="return the run's status")["status"])
+        return str(expect(response, "Run", asked="return the run's status")["status"])
 
     def outcome(self, run_id: str) -> Outcome:
         """Read all events of a run; return its outcome."""
         reader, cursor, more = OutcomeReader(run_id, self.address.run_page(run_id)), None, True
         while more:
             variables = {"runId": run_id, "cursor": cursor}
-            answer = self.client.ask(graphql.EVENTS, variables, "runOrError")
-            page = expect(answer, "Run", asked=f"show run {run_id}")
+            response = self.client.ask(graphql.EVENTS, variables, "runOrError")
+            page = expect(response, "Run", asked=f"show run {run_id}")
             reader.take(page)
             cursor = page["eventConnection"]["cursor"]
             more = page["eventConnection"]["hasMore"]
@@ -157,24 +157,24 @@ class DagsterHook(BaseHook):
 
     def _ask_to_stop(self, run_id: str, *, policy: str) -> None:
         variables = {"runId": run_id, "policy": policy}
-        answer = self.client.ask(graphql.TERMINATE, variables, "terminateRun", tries=3)
-        if answer["__typename"] != "TerminateRunSuccess":
-            self.log.warning("Dagster: %s", answer.get("message") or answer["__typename"])
+        response = self.client.ask(graphql.TERMINATE, variables, "terminateRun", tries=3)
+        if response["__typename"] != "TerminateRunSuccess":
+            self.log.warning("Dagster: %s", response.get("message") or response["__typename"])
 
     def locations(self) -> dict[str, dict[str, Any]]:
         """Return the code locations by name, with the fields of `graphql.LOCATIONS`."""
-        answer = self.client.ask(graphql.LOCATIONS, {}, "workspaceOrError")
-        workspace = expect(answer, "Workspace", asked="list its code locations")
+        response = self.client.ask(graphql.LOCATIONS, {}, "workspaceOrError")
+        workspace = expect(response, "Workspace", asked="list its code locations")
         return {entry["name"]: entry for entry in workspace["locationEntries"]}
 
     def _launch_once(self, request: LaunchRequest, identity: Identity) -> DagsterRun:
         variables = {"params": request.params(identity)}
-        answer = self.client.ask(graphql.LAUNCH, variables, "launchRun", tries=1)
+        response = self.client.ask(graphql.LAUNCH, variables, "launchRun", tries=1)
         target = request.job_name or ", ".join(request.assets)
         asked = f"launch {target} of code location {request.location!r}"
-        return DagsterRun.read(expect(answer, "LaunchRunSuccess", asked=asked)["run"])
+        return DagsterRun.read(expect(response, "LaunchRunSuccess", asked=asked)["run"])
 
-    def _run_of_lost_answer(self, identity: Identity) -> DagsterRun | None:
+    def _run_of_lost_response(self, identity: Identity) -> DagsterRun | None:
         # Launching again at once could create two runs: Dagster may still be starting the first.
         deadline = time.monotonic() + self.settle_seconds
         while True:

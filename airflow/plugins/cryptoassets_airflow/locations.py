@@ -42,7 +42,7 @@ def require_loaded(locations: Locations, name: str) -> None:
 def explain_unknown_job(error: DagsterError, locations: Locations, name: str) -> DagsterError:
     """Return the error that explains why Dagster did not find a job.
 
-    Dagster gives the same answer for an unknown job and for a code location that it does not have.
+    Dagster gives the same response for an unknown job and for an unknown code location.
 
     Args:
         error: returned if the code location is loaded, because then only the job is unknown.

@@ -25,10 +25,10 @@ class DagsterRun:
     tags: Mapping[str, str]
 
     @classmethod
-    def read(cls, answer: Mapping[str, Any]) -> Self:
-        """Read a run from a GraphQL answer."""
-        tags = {tag["key"]: tag["value"] for tag in answer.get("tags", ())}
-        return cls(answer["runId"], answer["status"], tags)
+    def read(cls, response: Mapping[str, Any]) -> Self:
+        """Read a run from a GraphQL response."""
+        tags = {tag["key"]: tag["value"] for tag in response.get("tags", ())}
+        return cls(response["runId"], response["status"], tags)
 
     @property
     def has_ended(self) -> bool:

@@ -54,7 +54,7 @@ class Watch:
         self._hook, self._run_id = hook, run_id
         self._poll_seconds, self._deadline = poll_seconds, deadline
         self._started = time.monotonic()
-        self._last_answer = self._started
+        self._last_response = self._started
 
     async def end(self) -> Ending:
         """Wait until the run has ended, or there is another reason to stop waiting."""
@@ -73,21 +73,21 @@ class Watch:
         try:
             status = await self._hook.async_status(client, self._run_id)
         except DagsterError as error:
-            return self._no_answer(error)
-        self._last_answer = now = time.monotonic()
+            return self._no_response(error)
+        self._last_response = now = time.monotonic()
         if status in ENDED or status == MISSING:
             return Ending(status)
         if status == "NOT_STARTED" and now - self._started > NEVER_SUBMITTED_SECONDS:
             return Ending(NEVER_SUBMITTED)
         return None
 
-    def _no_answer(self, error: DagsterError) -> Ending | None:
-        silence = time.monotonic() - self._last_answer
+    def _no_response(self, error: DagsterError) -> Ending | None:
+        silence = time.monotonic() - self._last_response
         self._hook.log.warning("No status for %.0f s: %s", silence, error)
         return Ending(UNREACHABLE, str(error)) if silence > UNREACHABLE_SECONDS else None
 
     def _pause(self) -> float:
         now = time.monotonic()
-        waited, silence = now - self._started, now - self._last_answer
+        waited, silence = now - self._started, now - self._last_response
         longest = max(self._poll_seconds, min(silence, 30.0))
         return min(longest, max(FIRST_POLL_SECONDS, POLL_SHARE * waited, silence / 2))

@@ -1,6 +1,6 @@
-"""Tries the real source: makes three cheap calls, judges the answers and records them.
+"""Tries the real source: makes three cheap calls, judges the responses and records them.
 
-What goes here: the calls, their maximum cost, and judging the answers. What stays out: the client
+What goes here: the calls, their maximum cost, and judging the responses. What stays out: the client
 (in `coincap`), the rules (in `transforms`), the files (in `recordings`).
 """
 
@@ -17,13 +17,13 @@ from cryptoassets.coincap.client import CoinCapClient, snapshot_credits
 from cryptoassets.coincap.clocks import clock_difference_seconds, clock_warning
 from cryptoassets.coincap.credits import counted_credits, estimated_credits
 from cryptoassets.coincap.documents import RawBatch, history_batch, listing_batch, raw_batch
-from cryptoassets.coincap.models import Answer, RetryPolicy
+from cryptoassets.coincap.models import Response, RetryPolicy
 from cryptoassets.coincap.protocol import HISTORY_ROUTE, RATES_ROUTE
 from cryptoassets.coincap.redaction import public_url
 from cryptoassets.errors import (
     BadKeyError,
     CreditsSpentError,
-    MalformedAnswerError,
+    MalformedResponseError,
     SettingsError,
     SourceError,
 )
@@ -46,8 +46,8 @@ _ONE_TRY = RetryPolicy(attempts=1)
 _REPORT = "Please report it, with the recordings"
 _SHOWN = 3
 
-Fetched = tuple[Answer, Any, RawBatch]
-"""The last answer, its timestamp, and its documents."""
+Fetched = tuple[Response, Any, RawBatch]
+"""The last response, its timestamp, and its documents."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def plan(settings: Settings) -> Plan:
 
 
 def try_source(settings: Settings, folder: Path) -> list[Finding]:
-    """Make the calls; judge and record the answers.
+    """Make the calls; judge and record the responses.
 
     Args:
         settings: with the source's URL and key.
@@ -111,8 +111,8 @@ def try_source(settings: Settings, folder: Path) -> list[Finding]:
             (HISTORY_FLOW, f"history_{_COIN}_{_INTERVAL}", _history, judge_history),
         ):
             try:
-                answer, stamp, batch = fetch(client)
-            except MalformedAnswerError as error:
+                response, stamp, batch = fetch(client)
+            except MalformedResponseError as error:
                 recorder.record_unreadable(name, error.body)
                 found.append(Finding(_name(flow), "problem", str(error), _REPORT))
                 continue
@@ -121,8 +121,8 @@ def try_source(settings: Settings, folder: Path) -> list[Finding]:
                 if isinstance(error, BadKeyError):
                     break
                 continue
-            recorder.record(name, answer.body)
-            found.append(judge_answer(flow, answer, stamp, batch, judge))
+            recorder.record(name, response.body)
+            found.append(judge_response(flow, response, stamp, batch, judge))
     if recorder.files:
         words = f"{', '.join(recorder.files)} in {folder}, without the key"
         remedy = f"`cryptoassets source --replay {folder}` serves them"
@@ -134,28 +134,32 @@ def try_source(settings: Settings, folder: Path) -> list[Finding]:
 def _snapshot(client: CoinCapClient) -> Fetched:
     snapshot = client.snapshot(COINS)
     page = snapshot.pages[-1]
-    return page.answer, page.timestamp, raw_batch(snapshot)
+    return page.response, page.timestamp, raw_batch(snapshot)
 
 
 def _rates(client: CoinCapClient) -> Fetched:
     page = client.listing(RATES_ROUTE, CURRENCIES, len(CURRENCIES))
-    return page.answer, page.timestamp, listing_batch(RATES_FLOW, page)
+    return page.response, page.timestamp, listing_batch(RATES_FLOW, page)
 
 
 def _history(client: CoinCapClient) -> Fetched:
     end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
     history = client.history(_COIN, _INTERVAL, end - timedelta(hours=HOURS), end)
-    return history.answer, history.timestamp, history_batch(history)
+    return history.response, history.timestamp, history_batch(history)
 
 
-def judge_answer(
-    flow: Flow, answer: Answer, stamp: Any, batch: RawBatch, judge: Callable[[pa.Table], pa.Table]
+def judge_response(
+    flow: Flow,
+    response: Response,
+    stamp: Any,
+    batch: RawBatch,
+    judge: Callable[[pa.Table], pa.Table],
 ) -> Finding:
-    """Judge the documents of an answer by the current rules of its flow.
+    """Judge the documents of a response by the current rules of its flow.
 
     Args:
         flow: the kind of document.
-        answer: the source's answer.
+        response: the source's response.
         stamp: its timestamp.
         batch: its documents and dead letters.
         judge: the function that applies the flow's rules.
@@ -163,11 +167,11 @@ def judge_answer(
     rows = judge(raw_rows(batch.documents, flow.raw, ALL_TIME, ALL_TIME, {}, COINS))
     outcomes = Counter(rows["outcome"].to_pylist())
     found = (
-        f"{outcomes['valid']} of {len(batch.documents)} documents valid, {len(answer.body):,} "
-        f"bytes, {counted_credits(len(answer.body))} credits at CoinCap's price"
+        f"{outcomes['valid']} of {len(batch.documents)} documents valid, {len(response.body):,} "
+        f"bytes, {counted_credits(len(response.body))} credits at CoinCap's price"
     )
     odd = _differences(flow, rows, batch)
-    warning = clock_warning(clock_difference_seconds(answer, stamp))
+    warning = clock_warning(clock_difference_seconds(response, stamp))
     odd += [warning] if warning else []
     if not odd:
         return Finding(_name(flow), "ok", found)

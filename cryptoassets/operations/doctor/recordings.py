@@ -1,4 +1,4 @@
-"""Writes the source's answers to files that `source --replay` can serve, without the API key.
+"""Writes the source's responses to files that `source --replay` can serve, without the API key.
 
 What stays out: making the calls (in `live`), serving the files (in `coincap_server.replay`).
 """
@@ -10,7 +10,7 @@ from cryptoassets.errors import SettingsError
 
 
 class Recorder:
-    """Writes answers to one folder, which is created when the first answer is written.
+    """Writes responses to one folder, which is created when the first response is written.
 
     Attributes:
         files: names of the files that were written.
@@ -22,11 +22,11 @@ class Recorder:
         self.files: list[str] = []
 
     def record(self, name: str, body: bytes) -> None:
-        """Write an answer as `<name>.json`."""
+        """Write a response as `<name>.json`."""
         self._write(f"{name}.json", body)
 
     def record_unreadable(self, name: str, body: bytes) -> None:
-        """Write an unreadable answer to `<name>.unreadable`; a replay ignores such files."""
+        """Write an unreadable response to `<name>.unreadable`; a replay ignores such files."""
         self._write(f"{name}.unreadable", body)
 
     def _write(self, file: str, body: bytes) -> None:

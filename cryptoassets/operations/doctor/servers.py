@@ -111,7 +111,7 @@ def _source(settings: Settings, kind: SourceKind, *, is_reachable: bool | None) 
 
 
 def _embedded_mongo(stack: Stack) -> Finding:
-    server = MongoServer(stack.set_home, _ignore)
+    server = MongoServer(stack.source_home, _ignore)
     engine = server.state().engine or (MONGOD if shutil.which(MONGOD) else NX)
     if engine == MONGOD:
         found = shutil.which(MONGOD)
@@ -130,7 +130,7 @@ def _embedded_mongo(stack: Stack) -> Finding:
 
 
 def _embedded_postgres(stack: Stack) -> Finding:
-    server = PostgresServer(stack.set_home, _ignore)
+    server = PostgresServer(stack.source_home, _ignore)
     try:
         programs = postgres_files.find_programs()
         account = server_account(server.folder)

@@ -120,15 +120,15 @@ class Airflow:
             json={"username": "admin", "password": "admin"},
             timeout=30,
         ).json()["access_token"]
-        answer = requests.request(
+        response = requests.request(
             method,
             f"{self.home.url}/api/v2{path}",
             json=body,
             headers={"Authorization": f"Bearer {token}"},
             timeout=30,
         )
-        assert answer.ok, answer.text
-        return answer.json() if answer.content else None
+        assert response.ok, response.text
+        return response.json() if response.content else None
 
     def task(self, dag_id: str, run_id: str, task_id: str = "run") -> TaskState:
         """Return the state of a task instance."""
@@ -232,13 +232,13 @@ def running_airflow(
     try:
         until(lambda: airflow.rows("SELECT 1 FROM serialized_dag HAVING count(*) >= 10"), 180)
         if line == 3:
-            until(lambda: _answers(f"{home.url}/api/v2/monitor/health"), 120)
+            until(lambda: _responses(f"{home.url}/api/v2/monitor/health"), 120)
         yield airflow
     finally:
         programs.stop()
 
 
-def _answers(url: str) -> bool:
+def _responses(url: str) -> bool:
     try:
         return requests.get(url, timeout=5).ok
     except requests.RequestException:

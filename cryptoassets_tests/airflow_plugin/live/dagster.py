@@ -39,8 +39,8 @@ class Dagster:
         """Return the runs with these Airflow tags (`run_id=...`), newest first."""
         wanted = [{"key": f"airflow/{key}", "value": value} for key, value in tags.items()]
         body = {"query": _RUNS, "variables": {"filter": {"tags": wanted}}}
-        answer = requests.post(f"{self.url}/graphql", json=body, timeout=60).json()
-        found = answer["data"]["runsOrError"]["results"]
+        response = requests.post(f"{self.url}/graphql", json=body, timeout=60).json()
+        found = response["data"]["runsOrError"]["results"]
         return [run | {"tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in found]
 
     def await_run(self, run_id: str, *statuses: str, within: float = 120) -> dict[str, Any]:
@@ -119,15 +119,15 @@ class _Handler(BaseHTTPRequestHandler):
                 self.connection.close()
                 return
         try:
-            answer = self._pass_on(body)
+            response = self._pass_on(body)
         except requests.RequestException:
             self.send_error(502)
             return
-        self.send_response(answer.status_code)
+        self.send_response(response.status_code)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(answer.content)))
+        self.send_header("Content-Length", str(len(response.content)))
         self.end_headers()
-        self.wfile.write(answer.content)
+        self.wfile.write(response.content)
 
     def _pass_on(self, body: bytes) -> requests.Response:
         return requests.post(

@@ -29,13 +29,13 @@ def test_a_launch_whose_response_is_lost_creates_one_run(
     airflow: Airflow, dagster: Dagster, proxy: LosingProxy
 ) -> None:
     """Dagster has started the run, so a second launch would create a duplicate."""
-    run_id = airflow.trigger("live_lost_answer", **INGEST)
+    run_id = airflow.trigger("live_lost_response", **INGEST)
 
-    airflow.await_task("success", "live_lost_answer", run_id)
+    airflow.await_task("success", "live_lost_response", run_id)
 
     assert 1 == len(dagster.runs(run_id=run_id))
     assert 1 == proxy.launches
-    assert "The launch did arrive" in airflow.log("live_lost_answer", run_id)
+    assert "The launch did arrive" in airflow.log("live_lost_response", run_id)
 
 
 def test_a_killed_task_finds_its_run_again(airflow: Airflow, dagster: Dagster) -> None:

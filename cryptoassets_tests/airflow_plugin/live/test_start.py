@@ -106,7 +106,7 @@ class Starter:
 def airflow_processes(starter: "subprocess.Popen[bytes]") -> list[psutil.Process]:
     """Return Airflow's processes; the starter's other children are stores, which keep running."""
     family = psutil.Process(starter.pid).children(recursive=True)
-    return [one for one in family if is_of_airflow(one)]
+    return [one for one in family if is_airflow(one)]
 
 
 def programs(starter: "subprocess.Popen[bytes]") -> list[psutil.Process]:
@@ -114,7 +114,7 @@ def programs(starter: "subprocess.Popen[bytes]") -> list[psutil.Process]:
     return [one for one in airflow_processes(starter) if one.ppid() == starter.pid]
 
 
-def is_of_airflow(process: psutil.Process) -> bool:
+def is_airflow(process: psutil.Process) -> bool:
     """Return whether a process runs Airflow; some replace their command line with a title."""
     try:
         line = " ".join(process.cmdline())

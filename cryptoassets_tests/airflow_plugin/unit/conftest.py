@@ -26,13 +26,13 @@ class ScriptedDagster(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.answers: dict[str, list[Any]] = {}
+        self.responses: dict[str, list[Any]] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.headers: list[dict[str, str]] = []
 
-    def next_answer(self, operation: str) -> Any:
+    def next_response(self, operation: str) -> Any:
         """Return the next entry for an operation."""
-        entries = self.answers[operation]
+        entries = self.responses[operation]
         return entries.pop(0) if len(entries) > 1 else entries[0]
 
     def operations(self) -> list[str]:
@@ -48,16 +48,16 @@ class _Handler(BaseHTTPRequestHandler):
         operation = body["query"].split("(")[0].split("{")[0].split()[1]
         self.server.asked.append((operation, body["variables"]))
         self.server.headers.append(dict(self.headers))
-        answer = self.server.next_answer(operation)
-        if answer == "cut":
+        response = self.server.next_response(operation)
+        if response == "cut":
             self.connection.close()
             return
-        status = answer if isinstance(answer, int) else 200
-        content = {"data": answer} if status == 200 else {}
-        if isinstance(answer, Exception):
+        status = response if isinstance(response, int) else 200
+        content = {"data": response} if status == 200 else {}
+        if isinstance(response, Exception):
             status = 500
-            info = {"errorInfo": {"cls_name": type(answer).__name__}}
-            content = {"data": None, "errors": [{"message": str(answer), "extensions": info}]}
+            info = {"errorInfo": {"cls_name": type(response).__name__}}
+            content = {"data": None, "errors": [{"message": str(response), "extensions": info}]}
         text = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(text)))

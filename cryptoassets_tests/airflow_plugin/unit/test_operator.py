@@ -15,7 +15,7 @@ from cryptoassets_airflow.operator import DagsterMaterializeOperator
 from cryptoassets_airflow.runs import Identity
 from cryptoassets_airflow.trigger import DagsterRunTrigger
 from cryptoassets_tests.airflow_plugin.unit.conftest import ScriptedDagster
-from cryptoassets_tests.airflow_plugin.unit.test_hook import NO_SUCH_JOB, search_answer
+from cryptoassets_tests.airflow_plugin.unit.test_hook import NO_SUCH_JOB, search_response
 from cryptoassets_tests.airflow_plugin.unit.test_outcome import failed_step
 
 LOADED = {"loadStatus": "LOADED", "locationOrLoadError": {"__typename": "RepositoryLocation"}}
@@ -95,15 +95,15 @@ def test_the_error_names_a_code_location_that_cannot_be_used(entry: object, word
 def test_a_launch_that_finds_no_job_reports_whether_the_code_location_exists(
     dagster: ScriptedDagster, known: list[str], words: str
 ) -> None:
-    """Dagster's answer does not show whether the job or its code location is missing.
+    """Dagster's response does not show whether the job or its code location is missing.
 
     In Docker, code locations have other names.
     """
     entries = [{"name": name, **LOADED} for name in known]
     workspace = {"__typename": "Workspace", "locationEntries": entries}
-    dagster.answers["AirflowFind"] = [search_answer()]
-    dagster.answers["AirflowLaunch"] = [{"launchRun": NO_SUCH_JOB}]
-    dagster.answers["AirflowLocations"] = [{"workspaceOrError": workspace}]
+    dagster.responses["AirflowFindRuns"] = [search_response()]
+    dagster.responses["AirflowLaunch"] = [{"launchRun": NO_SUCH_JOB}]
+    dagster.responses["AirflowLocations"] = [{"workspaceOrError": workspace}]
     task = DagsterMaterializeOperator(task_id="t", location="here", job_name="nothing")
 
     with pytest.raises(DagsterError, match=words) as caught:
@@ -119,7 +119,7 @@ def test_a_skipped_task_logs_neither_an_error_nor_an_empty_table(
     page = {"events": [failed_step(may_pass=False)], "cursor": "c", "hasMore": False}
     times = {"creationTime": 1.0, "startTime": 2.0, "endTime": 3.0}
     run = {"__typename": "Run", "status": "FAILURE", **times, "eventConnection": page}
-    dagster.answers["AirflowEvents"] = [{"runOrError": run}]
+    dagster.responses["AirflowEvents"] = [{"runOrError": run}]
     task = DagsterMaterializeOperator(
         task_id="t", location="here", job_name="ingest", skip_on=["BadKeyError"]
     )

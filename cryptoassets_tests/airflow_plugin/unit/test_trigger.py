@@ -8,7 +8,7 @@ from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
 
 from cryptoassets_airflow.trigger import DagsterRunTrigger
 from cryptoassets_tests.airflow_plugin.unit.conftest import ScriptedDagster
-from cryptoassets_tests.airflow_plugin.unit.test_hook import status_answer
+from cryptoassets_tests.airflow_plugin.unit.test_hook import status_response
 from cryptoassets_tests.airflow_plugin.unit.test_outcome import MATERIALIZATION, check
 
 
@@ -17,8 +17,8 @@ def event_of(dagster: ScriptedDagster, *events: dict[str, Any], **options: Any) 
     page = {"events": events, "cursor": "c", "hasMore": False}
     times = {"creationTime": 1.0, "startTime": 2.0, "endTime": 3.0}
     run = {"__typename": "Run", "status": "SUCCESS", **times, "eventConnection": page}
-    dagster.answers["AirflowStatus"] = [status_answer("SUCCESS")]
-    dagster.answers["AirflowEvents"] = [{"runOrError": run}]
+    dagster.responses["AirflowStatus"] = [status_response("SUCCESS")]
+    dagster.responses["AirflowEvents"] = [{"runOrError": run}]
     trigger = DagsterRunTrigger(
         dagster_conn_id="dagster_default",
         run_id="1",

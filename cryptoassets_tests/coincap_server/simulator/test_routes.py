@@ -33,7 +33,7 @@ def history(slug: str, interval: str, start: int, end: int, now_ms: int = NOW_MS
     return CONTENT.reply(Request("GET", f"/assets/{slug}/history", query), now_ms)
 
 
-def test_the_same_instant_gives_the_same_answer() -> None:
+def test_the_same_instant_gives_the_same_response() -> None:
     """Only the seed and the instant determine the response, in every process."""
     assert coins_at(NOW_MS) == coins_at(NOW_MS)
     assert coins_at(NOW_MS) != coins_at(NOW_MS + 60_000)
@@ -111,7 +111,7 @@ def test_about_one_in_a_hundred_vwaps_is_null() -> None:
     assert 0.002 < sum(vwap is None for vwap in vwaps) / len(vwaps) < 0.03
 
 
-def test_answers_are_fast_enough_for_other_tests() -> None:
+def test_responses_are_fast_enough_for_other_tests() -> None:
     """100 coins take at most 150 ms, 30 days of hourly history at most 300 ms."""
     coins_at(NOW_MS)
     begin = time.perf_counter()

@@ -13,7 +13,7 @@ from cryptoassets_airflow.operator import DagsterMaterializeOperator
 OPTIONS = {
     "live_deferred": {},
     "live_held": {"deferrable": False},
-    "live_lost_answer": {"dagster_conn_id": "dagster_proxy"},
+    "live_lost_response": {"dagster_conn_id": "dagster_proxy"},
     "live_killed_webserver": {"dagster_conn_id": "dagster_frail"},
     "live_skipped": {"skip_on": ["UpstreamNotMaterializedError"]},
     "live_timeout": {"run_timeout": timedelta(seconds=12), "retries": 0},

@@ -1,6 +1,6 @@
 """Hypothesis strategies for the bytes of a response: correct, unusual or damaged.
 
-What goes here: response bodies. What stays out: how they must be treated (in `test_any_answer`).
+What goes here: response bodies. What stays out: how they must be treated (in `test_any_response`).
 """
 
 import json

@@ -12,31 +12,31 @@ from typing import Any
 
 import pytest
 
-from cryptoassets.coincap_server.exchange import HttpAnswer, Request
-from cryptoassets_tests.coincap.scripted import Script, json_answer, page_answer
+from cryptoassets.coincap_server.exchange import HttpResponse, Request
+from cryptoassets_tests.coincap.scripted import Script, json_response, page_response
 from cryptoassets_tests.e2e.platforms import CommandResult, MakePlatform, Platform
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
-REFUSALS: dict[str, tuple[HttpAnswer, tuple[str, ...]]] = {
+REFUSALS: dict[str, tuple[HttpResponse, tuple[str, ...]]] = {
     "web page": (
-        page_answer(403, "Access denied", "<p>This site protects your credit card data.</p>"),
+        page_response(403, "Access denied", "<p>This site protects your credit card data.</p>"),
         ("something in front of CoinCap", 'a web page titled "Access denied"'),
     ),
     "credits": (
-        json_answer(402, {"error": "Payment Required: insufficient credits"}),
+        json_response(402, {"error": "Payment Required: insufficient credits"}),
         ("credits are spent", "Payment Required: insufficient credits"),
     ),
     "plan": (
-        json_answer(403, {"error": "Your plan does not include this endpoint"}),
+        json_response(403, {"error": "Your plan does not include this endpoint"}),
         ("plan does not cover this call", "Your plan does not include this endpoint"),
     ),
     "credits, status 200": (
-        json_answer(200, {"error": "You exceeded your monthly credit limit"}),
+        json_response(200, {"error": "You exceeded your monthly credit limit"}),
         ("credits are spent", "You exceeded your monthly credit limit"),
     ),
     "rate limit, status 200": (
-        json_answer(200, {"statusCode": 429, "message": "Rate limit. Try again in 1 seconds."}),
+        json_response(200, {"statusCode": 429, "message": "Rate limit. Try again in 1 seconds."}),
         ("too many calls", "Rate limit. Try again in 1 seconds.", "later retry can help"),
     ),
 }
@@ -62,7 +62,7 @@ def coin_text(number: int, **changes: str) -> str:
     return "{" + ",".join(f'"{name}":{text}' for name, text in members.items()) + "}"
 
 
-def odd_page() -> HttpAnswer:
+def odd_page() -> HttpResponse:
     """Ten coins: one has unquoted numbers, one a tiny change, and one occurs twice."""
     coins = [
         coin_text(0, priceUsd=EXACT, marketCapUsd="null", volumeUsd24Hr="12345678901234567890.5"),
@@ -72,7 +72,7 @@ def odd_page() -> HttpAnswer:
         *(coin_text(number) for number in range(3, 10)),
     ]
     stamp = int(time.time() * 1000)
-    return json_answer(200, f'{{"timestamp":{stamp},"data":[{",".join(coins)}]}}')
+    return json_response(200, f'{{"timestamp":{stamp},"data":[{",".join(coins)}]}}')
 
 
 @dataclass(frozen=True)
@@ -87,18 +87,18 @@ class Results:
 @pytest.fixture(scope="module")
 def results(make_platform: MakePlatform) -> Iterator[Results]:
     """Make all runs once for all tests."""
-    answers = [json_answer(404, {"error": "not yet"})]
+    responses = [json_response(404, {"error": "not yet"})]
 
-    def answering(request: Request) -> HttpAnswer:
+    def answering(request: Request) -> HttpResponse:
         is_asked = request.path.endswith("/assets")
-        return answers[-1] if is_asked else json_answer(404, {"error": "no such path"})
+        return responses[-1] if is_asked else json_response(404, {"error": "no such path"})
 
     with make_platform(Script(answering), COINCAP_COINS="10") as platform:
         refused = {}
         for name, (wire, _) in REFUSALS.items():
-            answers.append(wire)
+            responses.append(wire)
             refused[name] = platform.command("run")
-        answers.append(odd_page())
+        responses.append(odd_page())
         yield Results(platform, refused, platform.command("run"))
 
 

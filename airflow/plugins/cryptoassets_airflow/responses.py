@@ -20,7 +20,7 @@ _PERMANENT_CLASSES = frozenset({"ValueError", "TypeError", "CheckError", "Parame
 _MAX_CHARACTERS = 2_000
 
 
-def read_answer(response: httpx.Response) -> dict[str, Any]:
+def read_response(response: httpx.Response) -> dict[str, Any]:
     """Return the `data` of a GraphQL response.
 
     Raises:
@@ -54,8 +54,8 @@ def read_answer(response: httpx.Response) -> dict[str, Any]:
     if body.get("errors"):
         messages = "; ".join(str(error.get("message", error)) for error in body["errors"])
         raise DagsterRefusedError(f"{where} refused the query: {messages[:_MAX_CHARACTERS]}")
-    answer: dict[str, Any] = body["data"]
-    return answer
+    data: dict[str, Any] = body["data"]
+    return data
 
 
 def from_transport(error: httpx.HTTPError, url: str) -> DagsterUnavailableError:
@@ -68,20 +68,20 @@ def from_transport(error: httpx.HTTPError, url: str) -> DagsterUnavailableError:
     )
 
 
-def expect(answer: dict[str, Any], *types: str, asked: str) -> dict[str, Any]:
-    """Return the answer to a query if the answer has one of these GraphQL types.
+def expect(response: dict[str, Any], *types: str, asked: str) -> dict[str, Any]:
+    """Return the response to a query if it has one of these GraphQL types.
 
     `asked` describes the request in the error message, which begins with "Dagster did not".
 
     Raises:
         DagsterRefusedError: the request is invalid or not authorized.
         DagsterUnknownJobError: the code location or the job does not exist.
-        DagsterError: the answer has another type, e.g. because a code location is not loaded.
+        DagsterError: the response has another type, e.g. because a code location is not loaded.
     """
-    found = answer["__typename"]
+    found = response["__typename"]
     if found in types:
-        return answer
-    details = answer.get("message") or _messages(answer) or answer.get("invalidStepKey") or ""
+        return response
+    details = response.get("message") or _messages(response) or response.get("invalidStepKey") or ""
     sentence = f"Dagster did not {asked}: {found}: {details}"[:_MAX_CHARACTERS]
     if found in {"RunConfigValidationInvalid", "UnauthorizedError", "InvalidStepError"}:
         raise DagsterRefusedError(f"{sentence}. A retry will not help")
@@ -93,8 +93,8 @@ def expect(answer: dict[str, Any], *types: str, asked: str) -> dict[str, Any]:
     raise DagsterError(sentence)
 
 
-def _messages(answer: dict[str, Any]) -> str:
-    return "; ".join(error["message"] for error in answer.get("errors", ()))
+def _messages(response: dict[str, Any]) -> str:
+    return "; ".join(error["message"] for error in response.get("errors", ()))
 
 
 def _permanent_error(response: httpx.Response) -> str:

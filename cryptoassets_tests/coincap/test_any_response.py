@@ -8,15 +8,15 @@ from bson.codec_options import CodecOptions
 from hypothesis import given, settings
 
 from cryptoassets.coincap.documents import RawBatch, dead_letter_of, history_batch, raw_batch
-from cryptoassets.coincap.models import HistoryAnswer, Item, Page, Snapshot
+from cryptoassets.coincap.models import HistoryResponse, Item, Page, Snapshot
 from cryptoassets.coincap.redaction import BearerKey
 from cryptoassets.coincap.transport import Received
 from cryptoassets.coincap.verdicts import CallFailure, verdict
-from cryptoassets.errors import MalformedAnswerError
+from cryptoassets.errors import MalformedResponseError
 from cryptoassets.partitions.spans import Span
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow
 from cryptoassets.stores.documents import raw_rows
-from cryptoassets_tests.coincap.answers import NOW, bodies
+from cryptoassets_tests.coincap.responses import NOW, bodies
 from cryptoassets_tests.transforms.snapshots import NO_TIME_LIMIT
 from cryptoassets_tests.transforms.test_pages import assert_judged_completely
 
@@ -31,12 +31,12 @@ def page_of(body: bytes) -> Page | None:
     outcome = verdict(f"{URL}?apiKey={KEY}", Received(200, {}, body, NOW), BearerKey(KEY))
     if isinstance(outcome, CallFailure):
         assert KEY not in str(outcome.error)
-        if isinstance(outcome.error, MalformedAnswerError):
+        if isinstance(outcome.error, MalformedResponseError):
             bson.encode(dead_letter_of(outcome.error, URL, NOW))
         return None
-    answer, envelope = outcome
+    response, envelope = outcome
     stamp = envelope.members.get("timestamp")
-    return Page(answer, 0, 2000, stamp, envelope.items) if envelope.items else None
+    return Page(response, 0, 2000, stamp, envelope.items) if envelope.items else None
 
 
 def assert_kept(batch: RawBatch, items: tuple[Item, ...], flow: Flow) -> None:
@@ -54,7 +54,7 @@ def assert_kept(batch: RawBatch, items: tuple[Item, ...], flow: Flow) -> None:
 
 @settings(NO_TIME_LIMIT, max_examples=30)
 @given(bodies(is_snapshot=True))
-def test_every_coin_of_any_answer_is_kept(body: bytes) -> None:
+def test_every_coin_of_any_response_is_kept(body: bytes) -> None:
     """The bytes include invalid JSON, unusual numbers and keys, and damaged envelopes."""
     page = page_of(body)
     if page is None:
@@ -70,12 +70,12 @@ def test_every_coin_of_any_answer_is_kept(body: bytes) -> None:
 
 @settings(NO_TIME_LIMIT, max_examples=30)
 @given(bodies(is_snapshot=False))
-def test_every_point_of_any_answer_is_kept(body: bytes) -> None:
+def test_every_point_of_any_response_is_kept(body: bytes) -> None:
     """Each point becomes a document with the point's own time, or a dead letter."""
     page = page_of(body)
     if page is None:
         return
 
-    history = HistoryAnswer("bitcoin", "m5", *ALWAYS, page.answer, page.timestamp, page.items)
+    history = HistoryResponse("bitcoin", "m5", *ALWAYS, page.response, page.timestamp, page.items)
 
     assert_kept(history_batch(history), page.items, HISTORY_FLOW)
