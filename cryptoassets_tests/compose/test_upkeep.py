@@ -186,6 +186,7 @@ def test_no_container_ran_out_of_memory_in_these_tests(platform: Platform) -> No
     assert [] == killed
 
 
+@pytest.mark.long
 def test_a_changed_transform_is_used_after_build_and_up(platform: Platform) -> None:
     """The two documented commands apply a new rule: it refuses prices above 10,000 USD.
 

@@ -46,6 +46,7 @@ def test_the_log_shows_materializations_and_a_link(airflow: Airflow, dagster: Da
     assert f"http://localhost:{dagster.port}/runs/" in log
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_the_first_scheduled_run_fetches_the_current_rates(
     airflow: Airflow, dagster: Dagster, stores: Stores

@@ -191,6 +191,7 @@ def test_the_documented_command_creates_a_backfill(starter: Starter) -> None:
     assert [(HOURLY,)] == backfills
 
 
+@pytest.mark.long
 def test_airflow_starts_again_after_its_starter_was_killed(
     starter: Starter, first: "subprocess.Popen[bytes]"
 ) -> None:
