@@ -65,7 +65,7 @@ def clean_asset(flow: Flow) -> AssetDecorator:
     )
 
 
-def published_asset(flow: Flow, *, fresh_within: timedelta | None = None) -> AssetDecorator:
+def published_asset(flow: Flow) -> AssetDecorator:
     """Return the decorator of a flow's published asset, which contains the valid rows.
 
     The decorated function's parameter must be named `judged`. It contains all judged rows, not only
@@ -73,10 +73,6 @@ def published_asset(flow: Flow, *, fresh_within: timedelta | None = None) -> Ass
     published, quarantined (in `warehouse/quarantine`) or superseded. In a run over several
     partitions, a partition whose counts do not add up is not published; all others are. Then the
     run fails with an error that names the skipped partition.
-
-    Args:
-        flow: the flow.
-        fresh_within: if the newest materialization is older than this, the asset counts as stale.
     """
     return dg.asset(
         name=flow.published.name,
@@ -91,7 +87,7 @@ def published_asset(flow: Flow, *, fresh_within: timedelta | None = None) -> Ass
             flow.published,
             group="warehouse",
             version="1",
-            fresh_within=fresh_within,
+            fresh_within=flow.fresh_within,
             columns_from={asset_of(flow.clean): same_columns(flow.published)},
         ),
     )

@@ -1,6 +1,6 @@
 """Assets for exchange rates: raw, judged and published rates, and the ECB's reference rates."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -42,7 +42,7 @@ def clean_fx_rates(documents: RawRanges) -> MappedRaw:
     return documents.mapped(judge_rates, CLEAN_FX_RATES)
 
 
-@published_asset(RATES_FLOW, fresh_within=timedelta(hours=24))
+@published_asset(RATES_FLOW)
 def fx_rates(judged: CleanFiles) -> CleanFiles:
     """Valid rates of the hour; `warehouse.price_in` uses them to convert prices."""
     return judged

@@ -16,7 +16,6 @@ from cryptoassets.partitions.policies import HOURLY, RANGE_IN_ONE_RUN
 from cryptoassets.resources.coincap import CoinCapResource
 from cryptoassets.resources.failures import dagster_failures
 from cryptoassets.schemas import CLEAN_COIN_PRICES, COINS, SNAPSHOT_FLOW
-from cryptoassets.schemas.flows.snapshots import FRESH_WITHIN
 from cryptoassets.stores.clean import CleanFiles
 from cryptoassets.stores.raw import MappedRaw, RawRanges
 from cryptoassets.transforms.coins import COLUMNS_READ, merge_coin_rows, newest_row_per_coin
@@ -71,7 +70,7 @@ def coins(judged: CleanFiles) -> pa.Table:
     return merge_coin_rows(judged.mapped(newest_row_per_coin, COINS, COLUMNS_READ).toArrow())
 
 
-@published_asset(SNAPSHOT_FLOW, fresh_within=FRESH_WITHIN)
+@published_asset(SNAPSHOT_FLOW)
 def coin_prices(judged: CleanFiles) -> CleanFiles:
     """Valid prices of the hour, published in one transaction with quarantine and ledger rows.
 

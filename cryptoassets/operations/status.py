@@ -5,14 +5,12 @@ What goes here: gathering this information. What stays out: the tables that are 
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import dagster as dg
 
-from cryptoassets.definitions import current_defs
 from cryptoassets.embedded import dagster_instance
 from cryptoassets.facts import Fact, facts_of
-from cryptoassets.jobs import RAW_SNAPSHOTS
 from cryptoassets.monitoring.check_results import CheckStatus, latest_checks
 from cryptoassets.monitoring.credits import CreditStatus, read_credits
 from cryptoassets.monitoring.disk import disk_space
@@ -24,7 +22,7 @@ from cryptoassets.operations.freshness import Freshness, read_freshness
 from cryptoassets.operations.last_publications import Publication, last_publications
 from cryptoassets.operations.session import open_running_stores
 from cryptoassets.operations.store_counts import StoreCount, store_counts
-from cryptoassets.schemas import COIN_PRICES, FLOWS
+from cryptoassets.schemas import COIN_PRICES, FLOWS, SNAPSHOT_FLOW, asset_keys, asset_of
 from cryptoassets.schemas.flows.snapshots import FRESH_WITHIN
 from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets.upkeep.earlier_data import earlier_publications
@@ -134,9 +132,8 @@ def read_status() -> Status:
 
 def _clock_difference(instance: dg.DagsterInstance) -> float | None:
     """Return how far the source's clock was ahead of this machine's at the newest fetch."""
-    for record in instance.fetch_materializations(
-        RAW_SNAPSHOTS, limit=_MATERIALIZATIONS_READ
-    ).records:
+    fetches = dg.AssetKey.from_user_string(asset_of(SNAPSHOT_FLOW.raw))
+    for record in instance.fetch_materializations(fetches, limit=_MATERIALIZATIONS_READ).records:
         materialization = record.asset_materialization
         facts = facts_of(materialization.metadata) if materialization else {}
         if facts.get(Fact.CLOCK_DIFFERENCE_SECONDS) is not None:
@@ -145,15 +142,14 @@ def _clock_difference(instance: dg.DagsterInstance) -> float | None:
 
 
 def _assets(instance: dg.DagsterInstance, connection: Connection) -> list[AssetStatus]:
+    # The asset graph has the same keys and limits, but importing it takes 1.5 s.
     now = datetime.now(UTC)
-    graph = current_defs().resolve_asset_graph()
-    published = {flow.asset: flow.published for flow in FLOWS}
+    flows = {flow.asset: flow for flow in FLOWS}
     found = []
-    for key in sorted(graph.get_all_asset_keys(), key=str):
-        policy = graph.get(key).freshness_policy
-        allowed = _allowed_age(policy)
-        table = published.get(key.to_user_string())
-        record = _newest(instance, key)
+    for name in asset_keys():
+        flow = flows.get(name)
+        allowed = flow.fresh_within if flow else None
+        record = _newest(instance, dg.AssetKey.from_user_string(name))
         at = datetime.fromtimestamp(record.timestamp, UTC) if record else None
         age = (now - at).total_seconds() if at else None
         newest = record.asset_materialization if record else None
@@ -161,14 +157,14 @@ def _assets(instance: dg.DagsterInstance, connection: Connection) -> list[AssetS
         row_count = rows.value if isinstance(rows, dg.IntMetadataValue) else None
         found.append(
             AssetStatus(
-                asset=key.to_user_string(),
+                asset=name,
                 rows=row_count,
                 last_partition=record.partition_key if record else None,
                 materialized_at=at.isoformat(timespec="seconds") if at else None,
                 age_seconds=round(age, 1) if age is not None else None,
                 fresh_within_seconds=allowed.total_seconds() if allowed else None,
-                is_fresh=read_freshness(connection, table, allowed).is_fresh
-                if allowed and table
+                is_fresh=read_freshness(connection, flow.published, allowed).is_fresh
+                if flow and allowed
                 else None,
             )
         )
@@ -183,8 +179,3 @@ def _newest(instance: dg.DagsterInstance, key: dg.AssetKey) -> dg.EventLogRecord
     wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition])
     records = instance.fetch_materializations(wanted, limit=1).records
     return records[0] if records else None
-
-
-def _allowed_age(policy: dg.FreshnessPolicy | None) -> timedelta | None:
-    window = getattr(policy, "fail_window", None)
-    return window.to_timedelta() if window else None

@@ -5,6 +5,8 @@ the checks and the docs are derived from these definitions. What stays out: the 
 `migrations`; a test compares the two) and all computations (in `transforms`).
 """
 
+from itertools import chain
+
 from cryptoassets.schemas.columns import PRICE_MEASURES
 from cryptoassets.schemas.flow import Flow, RawTable, asset_of
 from cryptoassets.schemas.flows import (
@@ -82,6 +84,8 @@ POSTGRES_TABLES = (
     COIN_LATEST,
 )
 """Tables and views in PostgreSQL, in the order in which data flows through them."""
+_OWN_ASSETS = (QUARANTINE, COIN_ALIASES)
+"""Tables that are assets, but are published by no flow and are no marts."""
 
 __all__ = [
     "ALERTS",
@@ -128,6 +132,7 @@ __all__ = [
     "Mart",
     "RawTable",
     "Table",
+    "asset_keys",
     "asset_of",
     "flow_into",
     "flow_named",
@@ -136,6 +141,16 @@ __all__ = [
     "span_of",
     "table_named",
 ]
+
+
+def asset_keys() -> list[str]:
+    """Return the keys of all assets, sorted."""
+    of_flows = (
+        (asset_of(flow.raw), asset_of(flow.clean), flow.asset, *flow.also, *flow.refreshes)
+        for flow in FLOWS
+    )
+    of_marts = (asset_of(mart.table) for mart in MARTS)
+    return sorted({*chain.from_iterable(of_flows), *of_marts, *map(asset_of, _OWN_ASSETS)})
 
 
 def table_named(name: str) -> Table:

@@ -75,6 +75,8 @@ class Flow:
         own_checks: names of common checks for which this flow has its own check functions.
         is_by_month: whether the published table is partitioned by UTC month.
         feeds_marts: whether the daily marts are computed from the rows of this flow.
+        fresh_within: if the newest materialization or the newest row is older than this, the
+            published asset counts as stale; None: there is no limit.
     """
 
     raw: RawTable
@@ -97,6 +99,7 @@ class Flow:
     own_checks: tuple[str, ...] = ()
     is_by_month: bool = False
     feeds_marts: bool = False
+    fresh_within: timedelta | None = None
 
     @property
     def asset(self) -> str:

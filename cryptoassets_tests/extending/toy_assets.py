@@ -1,7 +1,5 @@
 """Assets for exchanges: as received, judged, and published to PostgreSQL."""
 
-from datetime import timedelta
-
 import dagster as dg
 
 from cryptoassets.assets.flow_assets import (
@@ -34,7 +32,7 @@ def clean_exchange_volumes(documents: RawRanges) -> MappedRaw:
     return documents.mapped(judge_exchanges, CLEAN_EXCHANGES)
 
 
-@published_asset(EXCHANGE_FLOW, fresh_within=timedelta(hours=3))
+@published_asset(EXCHANGE_FLOW)
 def exchange_volumes(judged: CleanFiles) -> CleanFiles:
     """Valid volumes of the hour."""
     return judged

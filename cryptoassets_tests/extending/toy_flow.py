@@ -48,4 +48,5 @@ EXCHANGE_FLOW = Flow(
     job_description="Fetch, clean and publish the exchanges' volumes of the current hour.",
     assets="cryptoassets_tests.extending.toy_assets",
     rules=("cryptoassets_tests.extending.toy_rules",),
+    fresh_within=timedelta(hours=3),
 )

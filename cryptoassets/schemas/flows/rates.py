@@ -58,4 +58,5 @@ RATES_FLOW = Flow(
     "steps.",
     assets="cryptoassets.assets.rates",
     rules=("cryptoassets.transforms.rates",),
+    fresh_within=timedelta(hours=24),
 )

@@ -70,4 +70,5 @@ SNAPSHOT_FLOW = Flow(
     own_checks=("quarantine_share",),
     is_by_month=True,
     feeds_marts=True,
+    fresh_within=FRESH_WITHIN,
 )
