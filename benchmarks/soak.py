@@ -47,7 +47,8 @@ from cryptoassets.cli import main
 sys.argv = ["cryptoassets", "run", "--every", "1"]
 main()
 """
-_CYCLE = ("✓", "✗")
+_BATCH_MARKS = ("✓", "✗")
+"""How the line of a batch starts if the batch succeeded or failed."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,10 @@ LIMITS = {
 
 
 def main() -> int:
-    """Run the batches and print the table; return 1 if a figure grows or a batch failed."""
+    """Run the batches and print the table; return 1 if a figure grows faster than its limit.
+
+    The exit code is also 1 if a batch failed or not all batches ran.
+    """
     options = _options()
     # Like Ctrl-C, SIGTERM stops the servers and shows what has been measured.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -100,6 +104,10 @@ def main() -> int:
             failed += sample is None
             samples += [sample] if sample else samples[-1:]
     if len(samples) < FEWEST_BATCHES:
+        print(
+            f"At least {FEWEST_BATCHES} batches must succeed; only {len(samples)} did",
+            file=sys.stderr,
+        )
         return 1
     return _report(samples, failed, options.batches)
 
@@ -131,10 +139,10 @@ def _samples(home: Home, batches: int, kept_seconds: float) -> Generator[Sample 
     with _loop(home, kept_seconds) as lines:
         done = 0
         for line in lines:
-            if not line.startswith(_CYCLE):
+            if not line.startswith(_BATCH_MARKS):
                 continue
             print(line.rstrip(), file=sys.stderr, flush=True)
-            yield probe.sample() if line.startswith(_CYCLE[0]) else None
+            yield probe.sample() if line.startswith(_BATCH_MARKS[0]) else None
             done += 1
             if done == batches:
                 break

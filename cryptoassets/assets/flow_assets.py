@@ -93,7 +93,7 @@ def published_asset(flow: Flow) -> AssetDecorator:
     )
 
 
-def past_partition(context: dg.AssetExecutionContext, flow: Flow) -> RawBatch | None:
+def skipped_if_past(context: dg.AssetExecutionContext, flow: Flow) -> RawBatch | None:
     """Return an empty batch if all partitions of the run are in the past; otherwise None.
 
     With this batch, the run fails if none of its partitions has a document.

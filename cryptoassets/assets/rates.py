@@ -8,9 +8,9 @@ from cryptoassets.assets.descriptions import asset_arguments
 from cryptoassets.assets.flow_assets import (
     clean_asset,
     credit_mode,
-    past_partition,
     published_asset,
     raw_asset,
+    skipped_if_past,
 )
 from cryptoassets.coincap.documents import RawBatch
 from cryptoassets.resources.coincap import CoinCapResource
@@ -32,7 +32,7 @@ def rates(context: dg.AssetExecutionContext, coincap: CoinCapResource) -> RawBat
     Only the current hour can be fetched. A run of a past hour keeps the existing documents.
     """
     with dagster_failures():
-        past = past_partition(context, RATES_FLOW)
+        past = skipped_if_past(context, RATES_FLOW)
         return past or coincap.fetch_listing(RATES_FLOW, credit_mode(context))
 
 

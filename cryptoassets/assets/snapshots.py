@@ -7,9 +7,9 @@ from cryptoassets.assets.descriptions import asset_arguments, same_columns
 from cryptoassets.assets.flow_assets import (
     clean_asset,
     credit_mode,
-    past_partition,
     published_asset,
     raw_asset,
+    skipped_if_past,
 )
 from cryptoassets.coincap.documents import RawBatch
 from cryptoassets.partitions.policies import HOURLY, RANGE_IN_ONE_RUN
@@ -32,7 +32,7 @@ def coin_snapshots(context: dg.AssetExecutionContext, coincap: CoinCapResource) 
     without documents are not materialized, and the run lists them.
     """
     with dagster_failures():
-        past = past_partition(context, SNAPSHOT_FLOW)
+        past = skipped_if_past(context, SNAPSHOT_FLOW)
         return past or coincap.fetch_snapshot(credit_mode(context))
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from cryptoassets.backfills.gaps import days_with_gaps, detect_gaps
 from cryptoassets.backfills.request import HistoryRequest
 from cryptoassets.backfills.resource import HistoryResource
-from cryptoassets.partitions.spans import Span, partitions_touching, within
+from cryptoassets.partitions.spans import Span, partitions_overlapping, within
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW
@@ -24,7 +24,7 @@ CHUNK_DAYS = 7
 
 def days_between(since: datetime, until: datetime) -> list[Span]:
     """Return the UTC days that overlap a time range, oldest first."""
-    return partitions_touching(Span(since, until), HISTORY_FLOW.span)
+    return partitions_overlapping(Span(since, until), HISTORY_FLOW.span)
 
 
 def chunks(days: Sequence[Span]) -> list[Sequence[Span]]:

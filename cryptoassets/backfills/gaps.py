@@ -25,7 +25,7 @@ from cryptoassets.partitions.spans import (
     Span,
     joined,
     partition_around,
-    partitions_touching,
+    partitions_overlapping,
     uncovered,
     within,
 )
@@ -138,7 +138,7 @@ class _PublishedDays:
 
     def is_published(self, piece: Span) -> bool:
         """Return whether all raw points of the days that a hole touches are published."""
-        return all(map(self._is_day_published, partitions_touching(piece, HISTORY_FLOW.span)))
+        return all(map(self._is_day_published, partitions_overlapping(piece, HISTORY_FLOW.span)))
 
     def _is_day_published(self, day: Span) -> bool:
         if day not in self._known:
@@ -227,4 +227,6 @@ def gaps_to_request(
 def days_with_gaps(gaps: Sequence[Gap], bounds: Span) -> list[Span]:
     """Return the UTC days within bounds that lack at least one point, oldest first."""
     missing = within([gap.span for gap in gaps], bounds)
-    return sorted({day for span in missing for day in partitions_touching(span, HISTORY_FLOW.span)})
+    return sorted(
+        {day for span in missing for day in partitions_overlapping(span, HISTORY_FLOW.span)}
+    )

@@ -1,7 +1,7 @@
 """The commands `dev`, `dashboard`, `airflow`, `up`, `down`, `env` and `source`.
 
 What goes here: their options and help texts, which `make reference` copies. What stays out: what
-they do (in `stores`, `airflow` and `coincap_server`).
+they do (in `cli.stores`, `cli.airflow` and `coincap_server`).
 """
 
 from pathlib import Path

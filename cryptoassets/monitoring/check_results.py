@@ -13,7 +13,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from cryptoassets.assets import LAYERS
 from cryptoassets.checks import checks_in
-from cryptoassets.monitoring.replays import CHECKS_OF_THE_PAST, REPLAY_TAG
+from cryptoassets.monitoring.reprocessing import CHECKS_OF_THE_PAST, REPROCESSING_TAG
 from cryptoassets.schemas import FLOWS
 
 
@@ -70,7 +70,7 @@ def latest_checks(instance: dg.DagsterInstance) -> list[CheckStatus]:
 
 def _is_replay(instance: dg.DagsterInstance, run_id: str) -> bool:
     run = instance.get_run_by_id(run_id)
-    return run is not None and REPLAY_TAG in run.tags
+    return run is not None and REPROCESSING_TAG in run.tags
 
 
 @cache

@@ -15,7 +15,7 @@ from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NA
 from cryptoassets.assets import LAYERS
 from cryptoassets.embedded.dead_runs import KILLED, dead_runs
 from cryptoassets.jobs import jobs_in
-from cryptoassets.monitoring.replays import CHECKS_OF_THE_PAST, REPLAY_TAG
+from cryptoassets.monitoring.reprocessing import CHECKS_OF_THE_PAST, REPROCESSING_TAG
 from cryptoassets.monitoring.sentences import sentence_of
 from cryptoassets.partitions.policies import range_of
 
@@ -153,7 +153,7 @@ def _failed_checks(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator
         check = event.asset_check_evaluation_data if event else None
         if check is None or check.passed or check.severity != dg.AssetCheckSeverity.ERROR:
             continue
-        if REPLAY_TAG in run.tags and check.check_name in CHECKS_OF_THE_PAST:
+        if REPROCESSING_TAG in run.tags and check.check_name in CHECKS_OF_THE_PAST:
             continue
         yield f"{check.asset_key.to_user_string()} {check.check_name}: {check.description}"
 

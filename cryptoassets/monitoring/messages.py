@@ -41,7 +41,7 @@ def message_of(alert: Alert, phase: Phase, settings: Settings) -> Message:
     where = f"Where: {alert.place}; on {socket.gethostname()}, home {settings.home}"
     if phase == "clear":
         lines = [
-            f"What: no longer true: {alert.message}",
+            f"What: resolved. It was: {alert.message}",
             where,
             f"Since: {_moment(alert.since)}, until {_moment(alert.cleared_at or alert.since)}",
             "What to do: nothing",
@@ -70,8 +70,9 @@ def outage_message(sentence: str, since: datetime, *, is_over: bool = False) -> 
         is_over: whether PostgreSQL answers again.
     """
     title = "PostgreSQL does not answer"
+    over, during = "PostgreSQL answers again. The error was", "alerts cannot be evaluated"
     lines = [
-        f"What: {'no longer true' if is_over else 'alerts cannot be evaluated'}: {sentence}",
+        f"What: {over if is_over else during}: {sentence}",
         f"Where: on {socket.gethostname()}",
         f"Since: {_moment(since)}",
         f"What to do: {'nothing' if is_over else 'cryptoassets status, then cryptoassets up'}",

@@ -118,7 +118,7 @@ class _Backfill:
         self._progress = progress
         self._await_spark = session.await_spark
         self._runner = Runner(progress, instance)
-        self._marts = StretchRunner(Runner(progress, instance, is_replay=True))
+        self._marts = StretchRunner(Runner(progress, instance, is_reprocessing=True))
         self._stores = stores = session.stores
         self._history = history = HistoryResource(mongo=stores.mongo, postgres=stores.postgres)
         closed = closed_until(datetime.now(UTC), history.interval)

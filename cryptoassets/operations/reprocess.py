@@ -37,7 +37,7 @@ class Reprocessing:
 
     def __init__(self, session: Session) -> None:
         self._await_spark = session.await_spark
-        runner = Runner(session.progress, session.instance, is_replay=True)
+        runner = Runner(session.progress, session.instance, is_reprocessing=True)
         self._stretches = StretchRunner(runner)
         self.stores = session.stores
         self.progress = session.progress
@@ -126,7 +126,7 @@ class Reprocessing:
     def _report_past(self) -> None:
         """Report failures of checks that judge how documents arrived when they were fetched."""
         by_check: dict[str, dict[str, str]] = {}
-        for (check, partition), words in sorted(self.outcome.past.items()):
+        for (check, partition), words in sorted(self.outcome.past_failures.items()):
             by_check.setdefault(check, {})[partition] = words
         for check, found in by_check.items():
             shown = first_of(list(found), _SHOWN)

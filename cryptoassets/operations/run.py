@@ -18,7 +18,7 @@ def run_once(progress: Progress) -> Outcome:
 
     started = time.monotonic()
     with open_session(progress) as session:
-        runner = Runner(progress, session.instance, retries_ranges=True)
+        runner = Runner(progress, session.instance, retries_stretches=True)
         is_first = not last_publications(session.stores.postgres)
         _run_jobs(session, runner)
         outcome = runner.outcome

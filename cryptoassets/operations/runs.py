@@ -1,6 +1,6 @@
 """Executes jobs in this process and collects their results; shared by the operations.
 
-What goes here: running a job for a partition or a range, handling the events of its run, and the
+What goes here: running a job for a partition or a stretch, handling the events of its run, and the
 outcome. What stays out: which jobs run for which partitions (in the operations) and the jobs (in
 `jobs`).
 """
@@ -15,7 +15,7 @@ from uuid import uuid4
 from cryptoassets.coincap.clocks import clock_warning
 from cryptoassets.embedded.dead_runs import process_tags
 from cryptoassets.facts import Fact, facts_of
-from cryptoassets.monitoring.replays import CHECKS_OF_THE_PAST, REPLAY_TAG
+from cryptoassets.monitoring.reprocessing import CHECKS_OF_THE_PAST, REPROCESSING_TAG
 from cryptoassets.monitoring.sentences import sentence_of
 from cryptoassets.operations.events import (
     describe_materialization,
@@ -47,9 +47,9 @@ class Outcome:
         stopped: why a fetch ended early without an error, e.g. because the credits are used up.
         facts: maps asset and partition to the facts of the materialization, by name.
         errors: class names of the errors that made steps fail.
-        past: when past partitions are processed again: failed checks of a snapshot as it was
-            fetched, e.g. whether it was complete. They do not count as failures. Maps check and
-            partition to the description.
+        past_failures: failed checks of how a snapshot was fetched, e.g. that it was incomplete.
+            They are collected only if past partitions are processed again, and do not count as
+            failures. Maps check and partition to the description.
         is_first: nothing was published before.
     """
 
@@ -60,7 +60,7 @@ class Outcome:
     stopped: str | None = None
     facts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     errors: set[str] = field(default_factory=set)
-    past: dict[tuple[str, str], str] = field(default_factory=dict)
+    past_failures: dict[tuple[str, str], str] = field(default_factory=dict)
     is_first: bool = False
     source: str = ""
     seconds: float = 0.0
@@ -86,10 +86,10 @@ class Runner:
         progress: receives reports.
         instance: records the runs.
         definitions: definitions of the jobs; None: those of the platform.
-        is_replay: past partitions are processed again. The caller then reports partitions and
-            retries failed ranges; a snapshot that was bad when it arrived is not a failure.
-        retries_ranges: the caller retries the parts of a failed range, so the failure of the
-            range itself is not reported; always true if `is_replay`.
+        is_reprocessing: past partitions are processed again. The caller then reports partitions and
+            retries failed stretches; a snapshot that was bad when it arrived is not a failure.
+        retries_stretches: the caller retries the parts of a failed stretch, so the failure of
+            the stretch itself is not reported; always true if `is_reprocessing`.
     """
 
     def __init__(
@@ -98,16 +98,16 @@ class Runner:
         instance: "dg.DagsterInstance",
         *,
         definitions: "dg.Definitions | None" = None,
-        is_replay: bool = False,
-        retries_ranges: bool = False,
+        is_reprocessing: bool = False,
+        retries_stretches: bool = False,
     ) -> None:
         self.progress = progress
         self.instance = instance
-        self._is_range = False
+        self._is_stretch = False
         self._definitions = definitions
-        self._is_replay = is_replay
-        self._retries_ranges = retries_ranges or is_replay
-        self._range_failures: list[str] = []
+        self._is_reprocessing = is_reprocessing
+        self._retries_stretches = retries_stretches or is_reprocessing
+        self._stretch_failures: list[str] = []
         self._partitions = ""
         self.outcome = Outcome()
 
@@ -129,8 +129,8 @@ class Runner:
 
         Args:
             job: name of the job.
-            partition: the partition, or the first one of a range.
-            last: the last partition of a range; None: only one partition. A range's
+            partition: the partition, or the first one of a stretch.
+            last: the last partition of a stretch; None: only one partition. A stretch's
                 materializations are not reported one by one.
             tags: further tags of the run.
             assets: keys of the job's assets to run; empty: all.
@@ -140,9 +140,13 @@ class Runner:
         from cryptoassets.definitions import current_defs
         from cryptoassets.partitions.policies import range_tags
 
-        self._started, self._is_range, self._range_failures = time.monotonic(), last is not None, []
+        self._started, self._is_stretch, self._stretch_failures = (
+            time.monotonic(),
+            last is not None,
+            [],
+        )
         self._partitions = partition + (f" to {last}" if last else "")
-        if not self._is_replay:
+        if not self._is_reprocessing:
             self.progress.doing(f"{job} {self._partitions}")
         definition = (self._definitions or current_defs()).resolve_job_def(job)
         for key in (partition, last or partition):
@@ -163,15 +167,15 @@ class Runner:
                 raise_on_error=False,
             )
         if result.success:
-            for sentence in self._range_failures:
+            for sentence in self._stretch_failures:
                 self._report_failure(sentence)
-        elif not self._range_failures and len(self.outcome.failures) == failed_before:
+        elif not self._stretch_failures and len(self.outcome.failures) == failed_before:
             self._report_failure(f"{job} {self._partitions}: {unrecorded_failure()}")
         return result.success
 
     def _tags(self, run_id: str) -> dict[str, str]:
         # Added when the run is created, so even a run killed before its first step has these tags.
-        replay = {REPLAY_TAG: "yes"} if self._is_replay else {}
+        replay = {REPROCESSING_TAG: "yes"} if self._is_reprocessing else {}
         return {**_RUN_TAGS, **process_tags(run_id), **replay}
 
     def _on_event(self, entry: "dg.EventLogEntry") -> None:
@@ -189,7 +193,7 @@ class Runner:
         # An interrupt is not reported as a failure: `raised_interrupts` ends the command.
         elif event.is_step_failure and not is_interrupt(event.step_failure_data.error):
             self.outcome.errors |= error_names(event)
-            name = step_name(event) + (f" {self._partitions}" if self._is_replay else "")
+            name = step_name(event) + (f" {self._partitions}" if self._is_reprocessing else "")
             self._fail(f"{name}: {sentence_of(event.step_failure_data.error)}")
         elif event.is_step_up_for_retry:
             self.progress.retry(step_name(event), sentence_of(event.step_retry_data.error))
@@ -203,7 +207,7 @@ class Runner:
         self.outcome.materialized[name, partition] = rows
         self.outcome.stopped = facts.get(Fact.STOPPED, self.outcome.stopped)
         self.outcome.facts[name, partition] = facts
-        if not (self._is_range or self._is_replay):
+        if not (self._is_stretch or self._is_reprocessing):
             words = ", ".join(describe_materialization(facts, rows))
             now = time.monotonic()
             self.progress.done(name, f"{partition}  {words}", now - self._started)
@@ -219,10 +223,10 @@ class Runner:
         if check.passed:
             self.outcome.checks_passed += 1
             return
-        if self._is_replay and check.check_name in CHECKS_OF_THE_PAST:
-            self.outcome.past[name, check.partition or ""] = check.description or ""
+        if self._is_reprocessing and check.check_name in CHECKS_OF_THE_PAST:
+            self.outcome.past_failures[name, check.partition or ""] = check.description or ""
             return
-        if check.partition and (self._is_range or self._is_replay):
+        if check.partition and (self._is_stretch or self._is_reprocessing):
             name += f" {check.partition}"
         if check.severity.value == "WARN":
             self.warn(f"{name}: {check.description}")
@@ -230,8 +234,8 @@ class Runner:
             self._fail(f"{name}: {check.description}")
 
     def _fail(self, sentence: str) -> None:
-        if self._retries_ranges and self._is_range:
-            self._range_failures.append(sentence)
+        if self._retries_stretches and self._is_stretch:
+            self._stretch_failures.append(sentence)
         else:
             self._report_failure(sentence)
 

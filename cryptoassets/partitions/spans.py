@@ -69,7 +69,7 @@ def partitions_in(window: Span, length: timedelta) -> list[Span]:
     ]
 
 
-def partitions_touching(span: Span, length: timedelta) -> list[Span]:
+def partitions_overlapping(span: Span, length: timedelta) -> list[Span]:
     """Return the hours or days (the partitions of this length) that a span overlaps, in order."""
     start = partition_around(span.start, length).start
     return partitions_in(Span(start, start + -(-(span.end - start) // length) * length), length)

@@ -19,7 +19,7 @@ _JSON = "JSON with ASCII escapes"
 
 @dataclass(frozen=True)
 class RawTable(Table):
-    """A table of raw documents, as loaded from the MongoDB collection of the same name.
+    """Raw documents as Spark tasks read them from the MongoDB collection of the same name.
 
     Attributes:
         documents: one or two sentences about the contents of the collection.
@@ -51,7 +51,7 @@ class Flow:
     """How one kind of raw document gets from MongoDB to PostgreSQL.
 
     Attributes:
-        raw: rows as loaded from the MongoDB collection of the same name.
+        raw: rows as read from the MongoDB collection of the same name.
         clean: Parquet files with one row per raw document, judged by the rules.
         published: the table of valid rows. The ledger, `warehouse.loads`, has one row per
             published partition.
@@ -158,7 +158,9 @@ def raw_table(
         _FETCHED_AT,
         Column("source", "text", "coincap, simulator or replay", is_nullable=True),
         Column("payload", "text", f"The {what} as received, {_JSON}", is_nullable=True),
-        Column("is_foreign", "boolean", "Not written by this platform: a field or type is wrong"),
+        Column(
+            "is_foreign", "boolean", "Whether another program wrote it, as its fields or types show"
+        ),
     )
     names = tuple(column.name for column in identity)
     return RawTable(

@@ -36,7 +36,10 @@ def read_budget(connection: psycopg.Connection[Any], monthly: int, now: datetime
 def spent_since(
     connection: psycopg.Connection[Any], moment: datetime, *, counts_history: bool = True
 ) -> int:
-    """Return the credits spent or reserved since `moment`, with or without those for history."""
+    """Return the credits spent since `moment`, with or without those for history.
+
+    A call whose credits are not counted yet counts with its estimate.
+    """
     rows = connection.execute(
         "SELECT coalesce(sum(coalesce(counted, estimated)), 0)::bigint "
         "FROM warehouse.credits WHERE called_at >= %s AND (%s OR route <> %s)",
@@ -47,7 +50,7 @@ def spent_since(
 
 
 def spent_on_history(connection: psycopg.Connection[Any]) -> int:
-    """Return the credits spent or reserved for history, in all months."""
+    """Return the credits spent on history in all months; uncounted calls count as estimated."""
     rows = connection.execute(
         "SELECT coalesce(sum(coalesce(counted, estimated)), 0)::bigint "
         "FROM warehouse.credits WHERE route = %s",

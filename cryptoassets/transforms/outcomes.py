@@ -35,7 +35,7 @@ def rows_where(condition: pa.Array) -> Rows:
 def judged_rows(
     raw: pa.Table,
     clean: Table,
-    of_key: NDArray[np.int64],
+    key_numbers: NDArray[np.int64],
     values: Mapping[str, pa.Array],
     breaches: Breaches,
 ) -> pa.Table:
@@ -44,20 +44,20 @@ def judged_rows(
     Args:
         raw: columns of `payloads.kernel_schema`.
         clean: the cleaned table.
-        of_key: for each row, the number of its key, e.g. of its coin and time; see `groups`.
+        key_numbers: for each row, the number of its key, e.g. of its coin and time; see `groups`.
         values: the columns that were read from the payload.
         breaches: the rows that break each rule.
     """
     count = raw.num_rows
     breaches = foreign_apart(breaches, raw["is_foreign"].combine_chunks())
-    contradictory = contradictions(of_key, is_broken(breaches, count), raw)
+    contradictory = contradictions(key_numbers, is_broken(breaches, count), raw)
     breaches = {**breaches, "contradictory_answer": contradictory}
     judged = {
         **{name: raw[name] for name in raw.column_names},
         "source": pc.fill_null(raw["source"], "unknown"),
         **values,
         "reasons": reason_lists(breaches, count),
-        "outcome": outcomes(of_key, is_broken(breaches, count), raw),
+        "outcome": outcomes(key_numbers, is_broken(breaches, count), raw),
     }
     schema = arrow_schema(clean)
     return pa.table([judged[name] for name in schema.names], schema=schema)
@@ -105,7 +105,7 @@ def groups(*columns: pa.Array) -> NDArray[np.int64]:
 
 
 def contradictions(
-    of_key: NDArray[np.int64], broken: NDArray[np.bool_], raw: pa.Table
+    key_numbers: NDArray[np.int64], broken: NDArray[np.bool_], raw: pa.Table
 ) -> NDArray[np.int64]:
     """Find rows whose response contains different payloads for the same key.
 
@@ -113,53 +113,53 @@ def contradictions(
     other times are not affected, and broken rows are ignored.
 
     Args:
-        of_key: the number of each row's key.
+        key_numbers: for each row, the number of its key.
         broken: whether each row breaks a rule.
         raw: columns `fetched_at` and `payload`.
     """
-    rows = _rivals(of_key, broken)
+    rows = _rivals(key_numbers, broken)
     some = raw.select(["fetched_at", "payload"]).take(pa.array(rows)).combine_chunks()
     fetched_at, payload = (column.combine_chunks() for column in some.columns)
-    of_response = groups(pa.array(of_key[rows]), fetched_at)
-    of_value = groups(pa.array(of_response), payload)
-    first_of_value = np.unique(of_value, return_index=True)[1]
+    response_numbers = groups(pa.array(key_numbers[rows]), fetched_at)
+    value_numbers = groups(pa.array(response_numbers), payload)
+    first_of_value = np.unique(value_numbers, return_index=True)[1]
     has_value = payload.is_valid().to_numpy(zero_copy_only=False)
     values = np.bincount(
-        of_response[first_of_value[has_value[first_of_value]]], minlength=len(rows)
+        response_numbers[first_of_value[has_value[first_of_value]]], minlength=len(rows)
     )
-    contradictory: NDArray[np.int64] = rows[values[of_response] > 1]
+    contradictory: NDArray[np.int64] = rows[values[response_numbers] > 1]
     return contradictory
 
 
-def outcomes(of_key: NDArray[np.int64], broken: NDArray[np.bool_], raw: pa.Table) -> pa.Array:
+def outcomes(key_numbers: NDArray[np.int64], broken: NDArray[np.bool_], raw: pa.Table) -> pa.Array:
     """Set the outcome of each row.
 
     A broken row is `quarantined`. Among the other rows with the same key, the row fetched last is
     `valid`, and the earlier rows are `superseded`.
 
     Args:
-        of_key: the number of each row's key.
+        key_numbers: for each row, the number of its key.
         broken: whether each row breaks a rule.
         raw: columns `fetched_at` and `raw_id`. If two rows have the same `fetched_at`, the row with
             the larger `raw_id` counts as fetched last.
     """
-    rows = _rivals(of_key, broken)
+    rows = _rivals(key_numbers, broken)
     rivals = raw.select(["fetched_at", "raw_id"]).take(pa.array(rows))
     latest_first = pc.sort_indices(
-        rivals.append_column("key", pa.array(of_key[rows])),
+        rivals.append_column("key", pa.array(key_numbers[rows])),
         [("key", "ascending"), ("fetched_at", "descending"), ("raw_id", "descending")],
     ).to_numpy()
-    keys = of_key[rows][latest_first]
+    keys = key_numbers[rows][latest_first]
     is_earlier = np.concatenate([[False] * min(len(rows), 1), keys[1:] == keys[:-1]]).astype(bool)
     numbers = broken.astype(np.int8)
     numbers[rows[latest_first[is_earlier]]] = 2
     return pa.array(_OUTCOMES).take(pa.array(numbers))
 
 
-def _rivals(of_key: NDArray[np.int64], broken: NDArray[np.bool_]) -> Rows:
+def _rivals(key_numbers: NDArray[np.int64], broken: NDArray[np.bool_]) -> Rows:
     """Find unbroken rows that share their key with another unbroken row."""
-    responses = np.bincount(of_key[~broken], minlength=len(of_key))
-    return np.flatnonzero(~broken & (responses[of_key] > 1))
+    responses = np.bincount(key_numbers[~broken], minlength=len(key_numbers))
+    return np.flatnonzero(~broken & (responses[key_numbers] > 1))
 
 
 def publication(judged: pa.Table, flow: Flow) -> pa.Table:

@@ -37,51 +37,55 @@ def judge_prices(raw: pa.Table) -> pa.Table:
 
     Returns:
         Columns of `schemas.CLEAN_COIN_PRICES`, one row per input row, in the same order. Rows with
-        reasons are quarantined. If several other rows have the same (coin_id, observed_at), the one
-        with the latest `fetched_at` is valid; the earlier ones are superseded.
+        reasons are quarantined. Of several rows without reasons for the same (coin_id,
+        observed_at), the one with the latest `fetched_at` is valid; the earlier ones are
+        superseded.
     """
     coin_id, observed_at = (raw[name].combine_chunks() for name in ("coin_id", "observed_at"))
     texts = payload_texts(raw, RAW_COIN_SNAPSHOTS)
     typed, unreadable = coin_measures(texts)
-    of_row = {
+    row_breaches = {
         **unreadable,
         **identity_breaches(texts, coin_id),
         **plausibility_breaches(texts, typed),
     }
-    of_key = groups(coin_id, observed_at)
-    of_snapshot = _snapshot_breaches(raw, of_key, is_broken(of_row, raw.num_rows))
+    key_numbers = groups(coin_id, observed_at)
+    snapshot_breaches = _snapshot_breaches(raw, key_numbers, is_broken(row_breaches, raw.num_rows))
     values = {
         **{name: texts[name] for name in ("symbol", "name", "explorer")},
         "rank": ranks(texts["rank"]),
         **typed,
     }
-    return judged_rows(raw, CLEAN_COIN_PRICES, of_key, values, {**of_row, **of_snapshot})
+    return judged_rows(
+        raw, CLEAN_COIN_PRICES, key_numbers, values, {**row_breaches, **snapshot_breaches}
+    )
 
 
 def _snapshot_breaches(
-    raw: pa.Table, of_key: NDArray[np.int64], broken: NDArray[np.bool_]
+    raw: pa.Table, key_numbers: NDArray[np.int64], broken: NDArray[np.bool_]
 ) -> Breaches:
     """Find rows of snapshots that are incomplete or mostly broken.
 
     Args:
         raw: see `judge_prices`.
-        of_key: the number of each row's coin and snapshot.
+        key_numbers: for each row, the number of its coin and snapshot, see `groups`.
         broken: whether each row breaks a rule for single rows.
     """
-    of_snapshot = groups(raw["observed_at"].combine_chunks())
-    first_of_key = np.unique(of_key, return_index=True)[1]
+    snapshot_numbers = groups(raw["observed_at"].combine_chunks())
+    first_of_key = np.unique(key_numbers, return_index=True)[1]
     has_coin = raw["coin_id"].is_valid().to_numpy()
     coins_seen = np.bincount(
-        of_snapshot[first_of_key[has_coin[first_of_key]]], minlength=raw.num_rows
+        snapshot_numbers[first_of_key[has_coin[first_of_key]]], minlength=raw.num_rows
     )
     # Foreign documents were not part of the source's response, so they are not counted.
-    ours = ~raw["is_foreign"].to_numpy()
-    documents = np.bincount(of_snapshot[ours], minlength=raw.num_rows)
-    of_broken = np.bincount(of_snapshot[ours & broken], minlength=raw.num_rows)
-    is_unreliable = of_broken / np.maximum(documents, 1) > MAX_BROKEN_SHARE
-    is_short = coins_seen[of_snapshot] < raw["coins_asked"].to_numpy() * MIN_SNAPSHOT_SHARE
-    is_repeated = pc.fill_null(raw["is_repeated"], False).to_numpy()
+    own = ~raw["is_foreign"].to_numpy()
+    documents = np.bincount(snapshot_numbers[own], minlength=raw.num_rows)
+    broken_documents = np.bincount(snapshot_numbers[own & broken], minlength=raw.num_rows)
+    is_unreliable = broken_documents / np.maximum(documents, 1) > MAX_BROKEN_SHARE
+    is_short = coins_seen[snapshot_numbers] < raw["coins_asked"].to_numpy() * MIN_SNAPSHOT_SHARE
+    # A page that arrived twice means that the coins of another page are missing.
+    has_repeated_page = pc.fill_null(raw["is_repeated"], False).to_numpy()
     return {
-        "snapshot_incomplete": np.flatnonzero(is_repeated | is_short),
-        "snapshot_unreliable": np.flatnonzero(is_unreliable[of_snapshot]),
+        "snapshot_incomplete": np.flatnonzero(has_repeated_page | is_short),
+        "snapshot_unreliable": np.flatnonzero(is_unreliable[snapshot_numbers]),
     }

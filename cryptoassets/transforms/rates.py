@@ -53,5 +53,5 @@ def judge_rates(raw: pa.Table) -> pa.Table:
         "type_unknown": rows_where(pc.invert(is_known)),
     }
     values = {"currency": currency, "symbol": texts["symbol"], "type": texts["type"], **typed}
-    of_key = groups(currency, raw["observed_at"].combine_chunks())
-    return judged_rows(raw, CLEAN_FX_RATES, of_key, values, breaches)
+    key_numbers = groups(currency, raw["observed_at"].combine_chunks())
+    return judged_rows(raw, CLEAN_FX_RATES, key_numbers, values, breaches)

@@ -5,9 +5,9 @@ import dagster as dg
 from cryptoassets.assets.flow_assets import (
     clean_asset,
     credit_mode,
-    past_partition,
     published_asset,
     raw_asset,
+    skipped_if_past,
 )
 from cryptoassets.coincap.documents import RawBatch
 from cryptoassets.resources.coincap import CoinCapResource
@@ -22,7 +22,7 @@ from cryptoassets_tests.extending.toy_rules import judge_exchanges
 def exchanges(context: dg.AssetExecutionContext, coincap: CoinCapResource) -> RawBatch:
     """The exchanges as received, one document per exchange and response."""
     with dagster_failures():
-        past = past_partition(context, EXCHANGE_FLOW)
+        past = skipped_if_past(context, EXCHANGE_FLOW)
         return past or coincap.fetch_listing(EXCHANGE_FLOW, credit_mode(context))
 
 

@@ -24,5 +24,5 @@ def judge_exchanges(raw: pa.Table) -> pa.Table:
         **negative_breaches(typed),
         "volume_usd_24h_missing": rows_where(texts["volumeUsd"].is_null()),
     }
-    of_key = groups(*(raw[name].combine_chunks() for name in EXCHANGE_VOLUMES.key))
-    return judged_rows(raw, CLEAN_EXCHANGES, of_key, typed, breaches)
+    key_numbers = groups(*(raw[name].combine_chunks() for name in EXCHANGE_VOLUMES.key))
+    return judged_rows(raw, CLEAN_EXCHANGES, key_numbers, typed, breaches)

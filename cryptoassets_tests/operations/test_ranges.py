@@ -16,7 +16,7 @@ def test_a_stretch_is_halved_until_the_failing_partition_is_found() -> None:
     """The failing partition is reported, and the other partitions of its stretch are processed."""
     with dg.DagsterInstance.ephemeral() as instance:
         definitions = toy_definitions(failing=[DAYS[2]])
-        runner, reports = toy_runner(instance, definitions, is_replay=True)
+        runner, reports = toy_runner(instance, definitions, is_reprocessing=True)
 
         finished = list(StretchRunner(runner).run(JOB, STRETCH))
 
@@ -31,7 +31,7 @@ def test_a_stretch_is_halved_until_the_failing_partition_is_found() -> None:
 def test_progress_names_the_stretch_and_its_position() -> None:
     """A rebuild of a year takes hours, so its progress must be visible."""
     with dg.DagsterInstance.ephemeral() as instance:
-        runner, reports = toy_runner(instance, toy_definitions(), is_replay=True)
+        runner, reports = toy_runner(instance, toy_definitions(), is_reprocessing=True)
 
         list(StretchRunner(runner).run(JOB, STRETCH, place=" (1 to 4 of 9)"))
 

@@ -66,7 +66,7 @@ def test_a_future_partition_is_refused_without_a_run(
 
 def test_a_replay_reports_nothing_by_itself(instance: dg.DagsterInstance) -> None:
     """`rebuild` itself prints one line per run instead of one per asset and partition."""
-    runner, reports = toy_runner(instance, toy_definitions(), is_replay=True)
+    runner, reports = toy_runner(instance, toy_definitions(), is_reprocessing=True)
 
     assert runner.execute(JOB, DAYS[0])
 

@@ -94,8 +94,10 @@ def toy_definitions(
 
 
 def toy_runner(
-    instance: dg.DagsterInstance, definitions: dg.Definitions, *, is_replay: bool = False
+    instance: dg.DagsterInstance, definitions: dg.Definitions, *, is_reprocessing: bool = False
 ) -> tuple[Runner, Reports]:
     """A runner of the toy job, and the reports that the runner makes."""
     reports = Reports()
-    return Runner(reports, instance, definitions=definitions, is_replay=is_replay), reports
+    return Runner(
+        reports, instance, definitions=definitions, is_reprocessing=is_reprocessing
+    ), reports

@@ -15,7 +15,7 @@ from cryptoassets.partitions.spans import (
     partition_name,
     partition_window,
     partitions_in,
-    partitions_touching,
+    partitions_overlapping,
     rebuild_command,
     uncovered,
     within,
@@ -54,8 +54,8 @@ def test_holes_close_to_each_other_are_joined() -> None:
     assert [hours(0, 2), hours(3, 4)] == joined([hours(1, 2), hours(3, 4), hours(0, 1)])
 
 
-def test_uncovered_spans_begin_and_end_at_known_spans() -> None:
-    """An answered window is not requested again, not even in part."""
+def test_uncovered_spans_exclude_known_spans() -> None:
+    """No part of a window that was already fetched is requested again."""
     assert [hours(0, 2), hours(5, 9)] == uncovered(hours(0, 9), [hours(2, 5), hours(9, 12)])
     assert [] == uncovered(hours(2, 5), [hours(0, 3), hours(1, 2), hours(3, 9)])
 
@@ -82,21 +82,29 @@ def test_the_name_and_the_folder_of_a_partition_match_its_span(
     assert window == partition_around(window.end - timedelta(milliseconds=1), length)
 
 
-def test_invalid_partition_names_are_refused() -> None:
+def test_names_that_no_partition_has_are_not_parsed() -> None:
     """A folder of another program is skipped; a mistyped key raises an error that quotes it."""
     with pytest.raises(ValueError, match="2026-01-05-07:30"):
         partition_window("2026-01-05-07:30")
     assert [None, None] == [folder_window(name) for name in ("week=2026-01-05", "day=monday")]
+
+
+def test_a_span_of_several_partitions_is_named_by_its_start_and_end() -> None:
+    """Logs and errors show this name; it is no key of Dagster."""
     assert "2026-01-05T00:00..2026-01-05T05:00" == partition_name(hours(0, 5))
 
 
-def test_a_span_touches_each_partition_that_it_overlaps() -> None:
+def test_all_partitions_that_a_span_overlaps_are_returned() -> None:
     """Partly covered hours at both ends are included; the hour after the end is not."""
     quarter = timedelta(minutes=15)
-    touched = [hours(1, 2), hours(2, 3), hours(3, 4)]
+    overlapped = [hours(1, 2), hours(2, 3), hours(3, 4)]
 
-    assert touched == partitions_touching(Span(T0 + HOUR + quarter, T0 + 3 * HOUR + quarter), HOUR)
-    assert touched == partitions_touching(hours(1, 4), HOUR) == partitions_in(hours(1, 4), HOUR)
+    assert overlapped == partitions_overlapping(
+        Span(T0 + HOUR + quarter, T0 + 3 * HOUR + quarter), HOUR
+    )
+    assert (
+        overlapped == partitions_overlapping(hours(1, 4), HOUR) == partitions_in(hours(1, 4), HOUR)
+    )
 
 
 def test_the_rebuild_command_contains_both_ends_of_the_span() -> None:

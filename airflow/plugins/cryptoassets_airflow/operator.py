@@ -208,7 +208,8 @@ class DagsterMaterializeOperator(BaseOperator):
                 else "was never submitted: the webserver died during the launch"
             )
             raise DagsterRunError(
-                f"Dagster run {url} {reason}. It was stopped ({status}); a retry launches another"
+                f"Dagster run {url} {reason}. Its status after the request to stop it: {status}. "
+                "If it has ended, a retry launches another"
             )
         outcome = hook.outcome(run_id)
         for level, line in outcome.lines(skip_on=self.skip_on):

@@ -1,13 +1,13 @@
-"""The tag of replays, which process past partitions again, and checks that may fail in replays.
+"""The tag of runs that process past partitions again, and the checks that may fail in them.
 
 What goes here: names that the operations, `status` and alerts share. This module imports nothing,
 because commands import it before their heavy modules.
 """
 
-REPLAY_TAG = "cryptoassets/replay"
+REPROCESSING_TAG = "cryptoassets/replay"
 """Tag of runs that process past partitions again."""
 CHECKS_OF_THE_PAST = (
     *("newest_snapshot_complete", "newest_snapshot_reliable"),
     *("quarantine_share", "payload_drift", "price_moves", "stale_answer"),
 )
-"""Checks that judge how a snapshot arrived. If they fail in a replay, the failure is not new."""
+"""Checks that judge how a snapshot arrived. If they fail in such a run, the failure is not new."""
