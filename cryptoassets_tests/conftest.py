@@ -23,7 +23,7 @@ from cryptoassets.embedded import Stack
 from cryptoassets.environment import is_read_by_libpq
 from cryptoassets.project import project_root
 from cryptoassets.resources.mongo import MongoResource
-from cryptoassets.resources.spark import SparkResource
+from cryptoassets.resources.spark import SparkResource, _jvms
 from cryptoassets.settings import Settings
 from cryptoassets.stores.mongodb import Lake
 from cryptoassets_tests.distribution import pytest_xdist_make_scheduler
@@ -147,6 +147,9 @@ def spark(session_home: Path) -> Iterator[SparkResource]:
     active = SparkSession.getActiveSession()
     if active is not None:
         active.stop()
+    # Otherwise Python warns when it exits that the JVM is still running.
+    for jvm in _jvms:
+        jvm.end()
 
 
 @pytest.fixture(scope="session")
