@@ -32,8 +32,8 @@ def rates(context: dg.AssetExecutionContext, coincap: CoinCapResource) -> RawBat
     Only the current hour can be fetched. A run of a past hour keeps the existing documents.
     """
     with dagster_failures():
-        past = skipped_if_past(context, RATES_FLOW)
-        return past or coincap.fetch_listing(RATES_FLOW, credit_mode(context))
+        skipped = skipped_if_past(context, RATES_FLOW)
+        return skipped or coincap.fetch_listing(RATES_FLOW, credit_mode(context))
 
 
 @clean_asset(RATES_FLOW)

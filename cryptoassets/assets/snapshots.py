@@ -32,8 +32,8 @@ def coin_snapshots(context: dg.AssetExecutionContext, coincap: CoinCapResource) 
     without documents are not materialized, and the run lists them.
     """
     with dagster_failures():
-        past = skipped_if_past(context, SNAPSHOT_FLOW)
-        return past or coincap.fetch_snapshot(credit_mode(context))
+        skipped = skipped_if_past(context, SNAPSHOT_FLOW)
+        return skipped or coincap.fetch_snapshot(credit_mode(context))
 
 
 @clean_asset(SNAPSHOT_FLOW)

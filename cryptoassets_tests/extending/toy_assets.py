@@ -22,8 +22,8 @@ from cryptoassets_tests.extending.toy_rules import judge_exchanges
 def exchanges(context: dg.AssetExecutionContext, coincap: CoinCapResource) -> RawBatch:
     """The exchanges as received, one document per exchange and response."""
     with dagster_failures():
-        past = skipped_if_past(context, EXCHANGE_FLOW)
-        return past or coincap.fetch_listing(EXCHANGE_FLOW, credit_mode(context))
+        skipped = skipped_if_past(context, EXCHANGE_FLOW)
+        return skipped or coincap.fetch_listing(EXCHANGE_FLOW, credit_mode(context))
 
 
 @clean_asset(EXCHANGE_FLOW)
