@@ -44,8 +44,8 @@ _PARTITIONS = """
         md5(string_agg(prices::text, chr(10) ORDER BY coin_id, observed_at))
     FROM warehouse.coin_prices AS prices GROUP BY 1
     UNION ALL
-    SELECT 'history ' || to_char(date_trunc('day', observed_at), 'YYYY-MM-DD'),
-        md5(string_agg(points::text, chr(10) ORDER BY coin_id, interval, observed_at))
+    SELECT 'history ' || to_char(date_trunc('day', observed_at), 'YYYY-MM-DD ') || coin_id,
+        md5(string_agg(points::text, chr(10) ORDER BY interval, observed_at))
     FROM warehouse.coin_price_history AS points GROUP BY 1
     UNION ALL
     SELECT 'rates ' || to_char(date_trunc('hour', observed_at), 'YYYY-MM-DD HH24'),
@@ -62,7 +62,8 @@ class State:
     Attributes:
         documents: `_id` of every raw document that retention does not delete.
         partitions: checksum of each partition's rows, except the current hour and the partitions
-            that retention deletes.
+            that retention deletes. History has one checksum per day and coin, because `backfill`
+            may add a coin to a day: one that is among the top coins only since the last snapshot.
     """
 
     documents: frozenset[str]
@@ -80,11 +81,11 @@ def state_of(home: FaultHome) -> State:
         for document in stores.documents(collection)
         if document["observed_at"] >= oldest
     }
-    kept, open_hour = f"history {oldest:%Y-%m-%d}", f"{now:%Y-%m-%d %H}"
+    last_expired, open_hour = f"history {oldest:%Y-%m-%d}~", f"{now:%Y-%m-%d %H}"
     partitions = {
         name: checksum
         for name, checksum in stores.rows(_PARTITIONS)
-        if not name.endswith(open_hour) and (name > kept or not name.startswith("history"))
+        if not name.endswith(open_hour) and (name > last_expired or not name.startswith("history"))
     }
     return State(frozenset(documents), partitions)
 
