@@ -147,6 +147,9 @@ def new_platform(
 ) -> Iterator[Platform]:
     """Provide a platform with empty stores.
 
+    If the hour is about to end, this waits for the next one: a test that counts the partitions of
+    its documents would find one more.
+
     Args:
         stack: the session's servers.
         template: name of a PostgreSQL database to copy.
@@ -154,6 +157,7 @@ def new_platform(
         app: the source; by default a simulated one.
         settings: further environment variables.
     """
+    this_hour(60)
     name = f"e2e_{uuid.uuid4().hex[:8]}"
     administer(stack, "CREATE DATABASE {} TEMPLATE {}", name, template)
     stores = Stores(stack.mongo_url(), name, stack.postgres_url(database=name), folder / "clean")
