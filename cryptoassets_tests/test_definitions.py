@@ -88,7 +88,7 @@ def test_the_assets_have_the_agreed_names() -> None:
 
 
 def test_schemas_name_every_asset_and_its_freshness_limit() -> None:
-    """`status` reads both from there, because importing the asset graph takes 1.5 s."""
+    """`status` reads both from there, because importing the asset graph takes half a second."""
     limits = {flow.asset: flow.fresh_within for flow in FLOWS}
 
     assert set(asset_keys()) == {key.to_user_string() for key in GRAPH.get_all_asset_keys()}
