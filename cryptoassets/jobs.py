@@ -18,7 +18,7 @@ from pydantic import Field
 
 from cryptoassets.embedded.dead_runs import fail_dead_runs, process_tags
 from cryptoassets.embedded.old_runs import purge_runs
-from cryptoassets.schemas import FLOWS, SNAPSHOT_FLOW, Flow, asset_of
+from cryptoassets.schemas import FLOWS, SNAPSHOT_FLOW
 from cryptoassets.schemas.flows.rates import RATES_FLOW
 from cryptoassets.settings import load_settings
 from cryptoassets.upkeep.retention_job import retention, retention_daily
@@ -30,11 +30,6 @@ _MAX_OUTPUT = 2_000
 _HOUR_FORMAT = "%Y-%m-%d-%H:00"
 
 
-def processed_assets(flow: Flow) -> list[str]:
-    """Return the keys of the assets that a flow's job computes from raw documents."""
-    return [asset_of(flow.clean), *flow.also, flow.asset]
-
-
 ingest = dg.define_asset_job(
     "ingest",
     selection=dg.AssetSelection.assets(RAW_SNAPSHOTS),
@@ -42,7 +37,7 @@ ingest = dg.define_asset_job(
 )
 process = dg.define_asset_job(
     SNAPSHOT_FLOW.job,
-    selection=dg.AssetSelection.assets(*processed_assets(SNAPSHOT_FLOW)),
+    selection=dg.AssetSelection.assets(*SNAPSHOT_FLOW.processed_assets),
     description="Clean an hour, or each hour of a range, with Spark and publish it to PostgreSQL. "
     "Each run replaces the whole hour and can be repeated.",
 )
@@ -58,8 +53,7 @@ def _flow_jobs(layers: Collection[str]) -> list[Any]:
     """Return the jobs that both fetch and process a flow, limited to the assets of these layers."""
     jobs = []
     for flow in FLOWS:
-        keys = [asset_of(flow.raw), *processed_assets(flow), *flow.refreshes]
-        selected = [key for key in keys if key.partition("/")[0] in layers]
+        selected = [key for key in flow.asset_keys if key.partition("/")[0] in layers]
         if flow.fetch_job is None and selected:
             selection = dg.AssetSelection.assets(*selected)
             job = dg.define_asset_job(flow.job, selection, description=flow.job_description)

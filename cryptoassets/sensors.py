@@ -15,7 +15,7 @@ from cryptoassets.backfills.request import GAPS_TAG
 from cryptoassets.backfills.resource import HistoryResource
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.facts import Fact, facts_of
-from cryptoassets.jobs import SCHEDULE_TAG, marts, process, processed_assets
+from cryptoassets.jobs import SCHEDULE_TAG, marts, process
 from cryptoassets.monitoring.watch import Watch
 from cryptoassets.partitions.policies import range_of, range_tags
 from cryptoassets.partitions.spans import Span, partition_name, partition_window, partitions_in
@@ -109,7 +109,7 @@ def marts_of_healed_days(
 def late_documents_of(flow: Flow, name: str) -> dg.SensorDefinition:
     """Return the sensor for partitions that received documents from another partition's run."""
     raw = dg.AssetKey.from_user_string(asset_of(flow.raw))
-    processed = [dg.AssetKey.from_user_string(key) for key in processed_assets(flow)]
+    processed = [dg.AssetKey.from_user_string(key) for key in flow.processed_assets]
 
     @dg.sensor(
         name=name,

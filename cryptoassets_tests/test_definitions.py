@@ -13,7 +13,6 @@ from cryptoassets import jobs
 from cryptoassets.definitions import ALL, build_defs, defs
 from cryptoassets.partitions.policies import DAILY, HOURLY
 from cryptoassets.project import project_root
-from cryptoassets.schemas import FLOWS, asset_keys
 from cryptoassets_tests.conftest import SINCE
 
 ASSETS = {
@@ -85,17 +84,6 @@ def test_the_assets_have_the_agreed_names() -> None:
     assert {"warehouse/quarantine", "warehouse/coin_aliases"} == {
         key.to_user_string() for key in GRAPH.get_all_asset_keys() - GRAPH.materializable_asset_keys
     }
-
-
-def test_schemas_name_every_asset_and_its_freshness_limit() -> None:
-    """`status` reads both from there, because importing the asset graph takes half a second."""
-    limits = {flow.asset: flow.fresh_within for flow in FLOWS}
-
-    assert set(asset_keys()) == {key.to_user_string() for key in GRAPH.get_all_asset_keys()}
-    for name in asset_keys():
-        policy = GRAPH.get(key_of(name)).freshness_policy
-        window = getattr(policy, "fail_window", None)
-        assert limits.get(name) == (window.to_timedelta() if window else None)
 
 
 @pytest.mark.parametrize("name", ASSETS)

@@ -54,10 +54,10 @@ def doctor(
     if not json:
         print_findings(console, report.findings)
     if live:
-        responses = _try_source(asks=not yes)
-        report = Report([*report.findings, *responses])
+        found = _try_source(asks=not yes)
+        report = Report([*report.findings, *found])
         if not json:
-            print_findings(console, responses)
+            print_findings(console, found)
     if json:
         print_json({"is_ready": report.is_ready, **asdict(report)})
     elif report.is_ready:

@@ -11,7 +11,6 @@ from types import MappingProxyType
 import pymongo
 
 from cryptoassets.errors import SettingsError, SourceError, StoreError
-from cryptoassets.jobs import processed_assets
 from cryptoassets.operations.left_behind import partitions_left_behind, started_partitions
 from cryptoassets.operations.runs import Runner
 from cryptoassets.operations.session import Stores
@@ -49,19 +48,15 @@ def run_other_flows(
         wanted = _without_live_run(runner, waiting.keys)
         if is_due(stores, flow, now):
             current = partition_name(partition_around(now, flow.span))
-            fetched = [asset_of(flow.raw), *processed_assets(flow)]
-            all_succeeded = (
-                runner.execute(flow.job, current, tags=tags, assets=fetched) and all_succeeded
-            )
+            fetched = [asset_of(flow.raw), *flow.processed_assets]
+            all_succeeded &= runner.execute(flow.job, current, tags=tags, assets=fetched)
             # A response is stored in the partition of its own timestamp, not of the requested one.
             raw = asset_of(flow.raw)
             wanted |= {key for name, key in runner.outcome.materialized if name == raw}
             wanted.discard(current)
         for key in reversed(started_partitions(wanted)):
-            assets = processed_assets(flow)
-            all_succeeded = (
-                runner.execute(flow.job, key, tags=tags, assets=assets) and all_succeeded
-            )
+            assets = flow.processed_assets
+            all_succeeded &= runner.execute(flow.job, key, tags=tags, assets=assets)
         if waiting.warning:
             runner.warn(waiting.warning)
     return all_succeeded

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from datetime import date
 
 from cryptoassets.facts import Fact
-from cryptoassets.jobs import processed_assets
 from cryptoassets.operations.progress import Progress, first_of, number_of
 from cryptoassets.operations.ranges import (
     FinishedStretch,
@@ -69,7 +68,7 @@ class Reprocessing:
             for partition in stretch:
                 require_full_read(flow.clean, partition.window)
             # Run only the assets after the fetch, so that CoinCap is not called again.
-            assets = processed_assets(flow)
+            assets = flow.processed_assets
             for done in self._stretches.run(flow.job, stretch, assets=assets, place=place):
                 succeeded += done.partitions
                 finished(done)

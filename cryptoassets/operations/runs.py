@@ -140,11 +140,9 @@ class Runner:
         from cryptoassets.definitions import current_defs
         from cryptoassets.partitions.policies import range_tags
 
-        self._started, self._is_stretch, self._stretch_failures = (
-            time.monotonic(),
-            last is not None,
-            [],
-        )
+        self._started = time.monotonic()
+        self._is_stretch = last is not None
+        self._stretch_failures = []
         self._partitions = partition + (f" to {last}" if last else "")
         if not self._is_reprocessing:
             self.progress.doing(f"{job} {self._partitions}")
@@ -175,8 +173,8 @@ class Runner:
 
     def _tags(self, run_id: str) -> dict[str, str]:
         # Added when the run is created, so even a run killed before its first step has these tags.
-        replay = {REPROCESSING_TAG: "yes"} if self._is_reprocessing else {}
-        return {**_RUN_TAGS, **process_tags(run_id), **replay}
+        reprocessing = {REPROCESSING_TAG: "yes"} if self._is_reprocessing else {}
+        return {**_RUN_TAGS, **process_tags(run_id), **reprocessing}
 
     def _on_event(self, entry: "dg.EventLogEntry") -> None:
         event = entry.dagster_event

@@ -11,6 +11,7 @@ import dagster as dg
 
 from cryptoassets.embedded import dagster_instance
 from cryptoassets.facts import Fact, facts_of
+from cryptoassets.jobs import RAW_SNAPSHOTS
 from cryptoassets.monitoring.check_results import CheckStatus, latest_checks
 from cryptoassets.monitoring.credits import CreditStatus, read_credits
 from cryptoassets.monitoring.disk import disk_space
@@ -22,7 +23,7 @@ from cryptoassets.operations.freshness import Freshness, read_freshness
 from cryptoassets.operations.last_publications import Publication, last_publications
 from cryptoassets.operations.session import open_running_stores
 from cryptoassets.operations.store_counts import StoreCount, store_counts
-from cryptoassets.schemas import COIN_PRICES, FLOWS, SNAPSHOT_FLOW, asset_keys, asset_of
+from cryptoassets.schemas import COIN_PRICES, FLOWS, asset_keys
 from cryptoassets.schemas.flows.snapshots import FRESH_WITHIN
 from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets.upkeep.earlier_data import earlier_publications
@@ -132,8 +133,9 @@ def read_status() -> Status:
 
 def _clock_difference(instance: dg.DagsterInstance) -> float | None:
     """Return how far the source's clock was ahead of this machine's at the newest fetch."""
-    fetches = dg.AssetKey.from_user_string(asset_of(SNAPSHOT_FLOW.raw))
-    for record in instance.fetch_materializations(fetches, limit=_MATERIALIZATIONS_READ).records:
+    for record in instance.fetch_materializations(
+        RAW_SNAPSHOTS, limit=_MATERIALIZATIONS_READ
+    ).records:
         materialization = record.asset_materialization
         facts = facts_of(materialization.metadata) if materialization else {}
         if facts.get(Fact.CLOCK_DIFFERENCE_SECONDS) is not None:

@@ -5,8 +5,6 @@ the checks and the docs are derived from these definitions. What stays out: the 
 `migrations`; a test compares the two) and all computations (in `transforms`).
 """
 
-from itertools import chain
-
 from cryptoassets.schemas.columns import PRICE_MEASURES
 from cryptoassets.schemas.flow import Flow, RawTable, asset_of
 from cryptoassets.schemas.flows import (
@@ -145,12 +143,9 @@ __all__ = [
 
 def asset_keys() -> list[str]:
     """Return the keys of all assets, sorted."""
-    of_flows = (
-        (asset_of(flow.raw), asset_of(flow.clean), flow.asset, *flow.also, *flow.refreshes)
-        for flow in FLOWS
-    )
-    of_marts = (asset_of(mart.table) for mart in MARTS)
-    return sorted({*chain.from_iterable(of_flows), *of_marts, *map(asset_of, _OWN_ASSETS)})
+    of_flows = (key for flow in FLOWS for key in flow.asset_keys)
+    of_tables = (asset_of(table) for table in (*_OWN_ASSETS, *(mart.table for mart in MARTS)))
+    return sorted({*of_flows, *of_tables})
 
 
 def table_named(name: str) -> Table:

@@ -122,6 +122,16 @@ class Flow:
         return self.every is None
 
     @property
+    def processed_assets(self) -> list[str]:
+        """Keys of the assets that are computed from raw documents, in order."""
+        return [asset_of(self.clean), *self.also, self.asset]
+
+    @property
+    def asset_keys(self) -> list[str]:
+        """Keys of all assets of this flow, in order."""
+        return [asset_of(self.raw), *self.processed_assets, *self.refreshes]
+
+    @property
     def judged_columns(self) -> tuple[str, ...]:
         """Columns of `clean` that are needed to publish its rows."""
         return (*self.published.column_names, "outcome", "reasons", "payload")

@@ -79,8 +79,8 @@ def _drop_orphaned_tables(connection: psycopg.Connection[Any]) -> None:
     """Drop staging tables whose connection no longer exists."""
     for name, owner in connection.execute(_OWNERS).fetchall():
         pid, _, start = (owner or "").partition(" ")
-        response = connection.execute(_IS_ALIVE, [int(pid) if pid.isdecimal() else 0, start, start])
-        if response.fetchone() is None:
+        found = connection.execute(_IS_ALIVE, [int(pid) if pid.isdecimal() else 0, start, start])
+        if found.fetchone() is None:
             _drop(connection, name)
 
 

@@ -158,8 +158,8 @@ def outcomes(key_numbers: NDArray[np.int64], broken: NDArray[np.bool_], raw: pa.
 
 def _rivals(key_numbers: NDArray[np.int64], broken: NDArray[np.bool_]) -> Rows:
     """Find unbroken rows that share their key with another unbroken row."""
-    responses = np.bincount(key_numbers[~broken], minlength=len(key_numbers))
-    return np.flatnonzero(~broken & (responses[key_numbers] > 1))
+    rows_per_key = np.bincount(key_numbers[~broken], minlength=len(key_numbers))
+    return np.flatnonzero(~broken & (rows_per_key[key_numbers] > 1))
 
 
 def publication(judged: pa.Table, flow: Flow) -> pa.Table:
